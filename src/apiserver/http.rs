@@ -1,0 +1,133 @@
+//! The one door's shape: a request and its response, as HTTP has them, with JSON bodies already parsed.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What a client asks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Request {
+    /// `GET`, `POST`, `PUT`, `PATCH`, `DELETE`.
+    pub method: Method,
+    /// `/api/v1/namespaces/default/pods/web`.
+    pub path: String,
+    /// Decoded query parameters, in order.
+    pub query: Vec<(String, String)>,
+    /// `Content-Type` of the body: it tells the kind of a patch.
+    pub content_type: String,
+    /// How the answer is wanted.
+    pub accept: Accept,
+    /// The body.
+    pub body: Option<Value>,
+}
+
+/// The verbs of HTTP that the API uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Method {
+    #[default]
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// The form of answer that a client accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accept {
+    /// The objects.
+    #[default]
+    Json,
+    /// `meta.k8s.io/v1` Table: what `kubectl get` prints.
+    Table,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// `Warning` headers: deprecations, and what admission wants to say.
+    pub warnings: Vec<String>,
+    /// The body.
+    pub body: Body,
+}
+
+/// A response's body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// An object, a list, a Table or a `Status`.
+    Json(Value),
+    /// Plain text: logs, `/healthz`.
+    Text(String),
+    /// An open stream: `exec`, `attach`, `logs -f`. Read it through the client.
+    Stream(StreamId),
+}
+
+/// Names an open stream of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId(pub u64);
+
+impl Request {
+    /// `GET path`.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    /// A request with a JSON body.
+    pub fn with_body(method: Method, path: impl Into<String>, body: Value) -> Self {
+        let content_type = "application/json".to_owned();
+        Self { method, path: path.into(), body: Some(body), content_type, ..Self::default() }
+    }
+
+    /// This request with one more query parameter.
+    #[must_use]
+    pub fn param(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.query.push((key.to_owned(), value.into()));
+        self
+    }
+
+    /// The first value of a query parameter.
+    pub fn query_value(&self, key: &str) -> Option<&str> {
+        self.query.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+}
+
+impl Response {
+    /// 200 with JSON.
+    pub fn ok(value: Value) -> Self {
+        Self { status: 200, warnings: Vec::new(), body: Body::Json(value) }
+    }
+
+    /// The error's own status and `Status` body.
+    pub fn error(error: &super::ApiError) -> Self {
+        Self { status: error.code, warnings: Vec::new(), body: Body::Json(error.to_value()) }
+    }
+
+    /// Whether it is a success.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The JSON body; `Null` for text and streams.
+    pub fn value(&self) -> &Value {
+        if let Body::Json(value) = &self.body { value } else { &Value::Null }
+    }
+}
+
+/// Who asks: the authenticated user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// `kubernetes-admin`, `system:serviceaccount:default:robot`.
+    pub name: Arc<str>,
+    /// Its groups.
+    pub groups: Vec<Arc<str>>,
+}
+
+impl User {
+    /// The administrator that kubeadm makes, as the learner is.
+    pub fn admin() -> Self {
+        let groups = vec![Arc::from("kubeadm:cluster-admins"), Arc::from("system:authenticated")];
+        Self { name: Arc::from("kubernetes-admin"), groups }
+    }
+}

@@ -1,0 +1,238 @@
+//! The store: objects by kind and name, a revision for every change, and the log of changes (etcd's place).
+//!
+//! Always holds: cloning is cheap (persistent maps); iteration is by namespace, then name; every change has a
+//! revision, an author and a cause; indexes agree with the objects.
+//! Does not: validate or authorise. Only `apiserver` writes here.
+
+use crate::object::{Kind, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt};
+use imbl::{OrdMap, OrdSet, Vector};
+use std::sync::Arc;
+
+/// How many changes the log keeps: what a watch can resume from, and what `why` can explain.
+pub const LOG_LIMIT: usize = 20_000;
+
+/// What led to a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// The cluster's own beginning.
+    Bootstrap,
+    /// The learner's command with this number.
+    Command(u64),
+    /// The change with this revision, which a controller, the scheduler or a kubelet answered.
+    Revision(u64),
+    /// Time passing: a probe, a process that ended, a deadline.
+    Time,
+}
+
+/// One change of one object.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The store's revision after it; the object's `resourceVersion`.
+    pub revision: u64,
+    /// When.
+    pub at: SimTime,
+    /// The user or component that wrote.
+    pub author: Arc<str>,
+    /// What led to it.
+    pub cause: Cause,
+    /// What changed.
+    pub key: ObjectKey,
+    /// Before; `None` for a creation.
+    pub old: Option<Object>,
+    /// After; `None` for a removal.
+    pub new: Option<Object>,
+}
+
+impl Change {
+    /// The object after the change, or as it last was.
+    pub fn object(&self) -> Option<&Object> {
+        self.new.as_ref().or(self.old.as_ref())
+    }
+}
+
+/// Who writes, and why.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The user or component.
+    pub author: Arc<str>,
+    /// What led to it.
+    pub cause: Cause,
+}
+
+type Table = OrdMap<ObjectName, Object>;
+
+/// The objects, their indexes and their history.
+#[derive(Clone, Debug)]
+pub struct Store {
+    tables: Vector<Table>,
+    revision: u64,
+    log: Vector<Arc<Change>>,
+    by_owner: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
+    pods_by_node: OrdMap<Arc<str>, OrdSet<ObjectName>>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            tables: Kind::ALL.iter().map(|_| Table::new()).collect(),
+            revision: 0,
+            log: Vector::new(),
+            by_owner: OrdMap::new(),
+            pods_by_node: OrdMap::new(),
+        }
+    }
+}
+
+impl Store {
+    /// The revision of the newest change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The object, if it is there.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
+        self.tables[key.kind as usize].get(&key.name)
+    }
+
+    /// The typed object, if it is there.
+    pub fn fetch<T: Resource>(&self, name: &ObjectName) -> Option<&Arc<T>> {
+        self.tables[T::KIND as usize].get(name).and_then(T::from_object)
+    }
+
+    /// The typed object `name` in `namespace` (empty for a cluster-scoped kind).
+    pub fn find<T: Resource>(&self, namespace: &str, name: &str) -> Option<&Arc<T>> {
+        self.fetch(&ObjectName::new(namespace, name))
+    }
+
+    /// All objects of a kind, by namespace and name.
+    pub fn list(&self, kind: Kind) -> impl Iterator<Item = &Object> {
+        self.tables[kind as usize].values()
+    }
+
+    /// The objects of a kind in one namespace, by name.
+    pub fn list_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Object> {
+        let from = ObjectName::new(namespace, "");
+        self.tables[kind as usize]
+            .range(from..)
+            .map(|(_, o)| o)
+            .take_while(move |o| o.meta().namespace.as_deref() == Some(namespace))
+    }
+
+    /// All objects of a type.
+    pub fn all<T: Resource + 'static>(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.list(T::KIND).filter_map(T::from_object)
+    }
+
+    /// The objects of a type in one namespace.
+    pub fn all_in<'a, T: Resource + 'static>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<T>> {
+        self.list_in(T::KIND, namespace).filter_map(T::from_object)
+    }
+
+    /// How many objects of a kind there are.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.tables[kind as usize].len()
+    }
+
+    /// The objects that name this uid among their owners.
+    pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Object> {
+        self.by_owner.get(uid).into_iter().flat_map(|keys| keys.iter()).filter_map(|key| self.get(key))
+    }
+
+    /// The objects of a type that name this uid among their owners.
+    pub fn owned<'a, T: Resource + 'static>(&'a self, uid: &str) -> impl Iterator<Item = &'a Arc<T>> {
+        self.owned_by(uid).filter_map(T::from_object)
+    }
+
+    /// The pods bound to a node.
+    pub fn pods_on<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_by_node
+            .get(node)
+            .into_iter()
+            .flat_map(|names| names.iter())
+            .filter_map(|name| self.fetch(name))
+    }
+
+    /// The changes after `revision`, oldest first. `None` when the log no longer reaches back that far.
+    pub fn changes_since(&self, revision: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
+        let oldest = self.log.front().map_or(self.revision + 1, |c| c.revision);
+        if revision + 1 < oldest && revision < self.revision {
+            return None;
+        }
+        let skip = usize::try_from((revision + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
+        Some(self.log.iter().skip(skip.min(self.log.len())))
+    }
+
+    /// The whole log that is kept, oldest first.
+    pub fn log(&self) -> &Vector<Arc<Change>> {
+        &self.log
+    }
+
+    /// Puts the object in (or takes it out, with `None`), and logs the change. The object gets its new
+    /// `resourceVersion`.
+    pub(super) fn commit(
+        &mut self,
+        key: ObjectKey,
+        mut new: Option<Object>,
+        origin: &Origin,
+        at: SimTime,
+    ) -> u64 {
+        self.revision += 1;
+        if let Some(object) = &mut new {
+            object.meta_mut().resource_version = Some(self.revision.to_string());
+        }
+        let table = &mut self.tables[key.kind as usize];
+        let old = match &new {
+            Some(object) => table.insert(key.name.clone(), object.clone()),
+            None => table.remove(&key.name),
+        };
+        self.reindex(&key, old.as_ref(), new.as_ref());
+        if self.log.len() >= LOG_LIMIT {
+            self.log.pop_front();
+        }
+        let author = origin.author.clone();
+        let change = Change { revision: self.revision, at, author, cause: origin.cause, key, old, new };
+        self.log.push_back(Arc::new(change));
+        self.revision
+    }
+
+    fn reindex(&mut self, key: &ObjectKey, old: Option<&Object>, new: Option<&Object>) {
+        let owners =
+            |o: Option<&Object>| o.and_then(|o| o.meta().owner_references.clone()).unwrap_or_default();
+        let (before, after) = (owners(old), owners(new));
+        if before != after {
+            for owner in &before {
+                if let Some(keys) = self.by_owner.get_mut(owner.uid.as_str()) {
+                    keys.remove(key);
+                    if keys.is_empty() {
+                        self.by_owner.remove(owner.uid.as_str());
+                    }
+                }
+            }
+            for owner in &after {
+                self.by_owner.entry(Arc::from(owner.uid.as_str())).or_default().insert(key.clone());
+            }
+        }
+        let node =
+            |o: Option<&Object>| o.and_then(|o| o.cast::<Pod>()).and_then(|p| p.spec.node_name.clone());
+        let (before, after) = (node(old), node(new));
+        if before != after {
+            if let Some(names) = before.as_ref().and_then(|n| self.pods_by_node.get_mut(n)) {
+                names.remove(&key.name);
+            }
+            if let Some(node) = after {
+                self.pods_by_node.entry(node).or_default().insert(key.name.clone());
+            }
+        }
+    }
+}
+
+/// Whether the object still waits for a finalizer or a kubelet before it can go.
+pub(super) fn held_back(object: &Object) -> bool {
+    !object.meta().finalizers.as_ref().is_none_or(Vec::is_empty)
+        || object
+            .cast::<Pod>()
+            .is_some_and(|p| p.is_terminating() && p.metadata.deletion_grace_period_seconds.unwrap_or(0) > 0)
+}

@@ -1,0 +1,122 @@
+//! Addresses, Services, DNS, and the walk of a request from where it starts to the process that answers.
+
+use super::Cluster;
+use crate::object::{ObjectName, hash::Stream};
+use std::sync::Arc;
+
+/// Where a request starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Point {
+    /// The learner's machine: beside the nodes, outside the cluster's networks. It reaches node addresses and
+    /// load balancers, and knows nothing of the cluster's DNS.
+    Outside,
+    /// A node (also the kubelet's probes): reaches pods and cluster addresses; its DNS is the outside one.
+    Node(Arc<str>),
+    /// A pod: reaches pods and cluster addresses, and asks the cluster's DNS.
+    Pod(ObjectName),
+}
+
+/// An HTTP request on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCall {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// A name or an address, without port.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Path and query: `/healthz?x=1`.
+    pub path: String,
+    /// Header names (as sent) and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpReply {
+    /// Status code.
+    pub status: u16,
+    /// Header names and values, in the server's order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long the server took, in nanoseconds.
+    pub took: u64,
+}
+
+/// What became of a connection or request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// It was answered.
+    Answered(T),
+    /// Nothing listens there, or no endpoint is ready: the connection was refused at once.
+    Refused,
+    /// Nobody answers at that address: the caller's timeout decides.
+    TimedOut,
+    /// The host's name is not known.
+    UnknownHost,
+}
+
+/// One DNS record of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Record {
+    /// `name → address`.
+    A(String, String),
+    /// `name → canonical name`.
+    Cname(String, String),
+    /// `name → (port, target)`.
+    Srv(String, u16, String),
+}
+
+/// What DNS answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DnsAnswer {
+    /// Records, in the order answered.
+    Records(Vec<Record>),
+    /// The name is there, but has no record of that type.
+    Empty,
+    /// `NXDOMAIN`.
+    NoSuchName,
+    /// No server answers.
+    TimedOut,
+}
+
+/// A query's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum QueryType {
+    A,
+    Srv,
+    Cname,
+}
+
+/// The network's own state: which endpoint is next.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub(crate) random: Stream,
+}
+
+impl Network {
+    /// A network whose choices come from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { random: Stream::new(seed, "network", "balance") }
+    }
+}
+
+/// Sends an HTTP request from `from` and walks it to the process that answers: name, Service rules, endpoint, node,
+/// pod, port.
+pub fn http(_cluster: &mut Cluster, _from: &Point, _call: &HttpCall) -> Outcome<HttpReply> {
+    Outcome::TimedOut
+}
+
+/// Opens a TCP connection and closes it, as a tcpSocket probe or `nc -z` does.
+pub fn connect(_cluster: &mut Cluster, _from: &Point, _host: &str, _port: u16) -> Outcome<()> {
+    Outcome::TimedOut
+}
+
+/// Asks the DNS that `from` is configured with. `name` may be relative: the pod's search domains apply.
+pub fn resolve(_cluster: &mut Cluster, _from: &Point, _name: &str, _query: QueryType) -> DnsAnswer {
+    DnsAnswer::TimedOut
+}

@@ -1,0 +1,1 @@
+//! What the images do: processes over files, ports, environment, signals and time.

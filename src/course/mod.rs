@@ -1,0 +1,1 @@
+//! Lessons, checks, quizzes and progress. Reads the cluster only through `client.rs`.

@@ -1,0 +1,130 @@
+//! What a command reads and writes: its three streams, and the host that has files.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// The three standard streams, shared between a command and who runs it.
+#[derive(Clone, Debug, Default)]
+pub struct Streams {
+    inner: Rc<RefCell<Buffers>>,
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
+    stdin: VecDeque<u8>,
+    stdin_closed: bool,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    terminal: bool,
+    columns: u16,
+}
+
+impl Streams {
+    /// Streams for a terminal `columns` wide, or for a pipe.
+    pub fn new(terminal: bool, columns: u16) -> Self {
+        let streams = Self::default();
+        {
+            let mut inner = streams.inner.borrow_mut();
+            inner.terminal = terminal;
+            inner.columns = columns;
+        }
+        streams
+    }
+
+    /// Prints to standard output.
+    pub fn print(&self, text: &str) {
+        self.inner.borrow_mut().stdout.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes bytes to standard output.
+    pub fn write(&self, bytes: &[u8]) {
+        self.inner.borrow_mut().stdout.extend_from_slice(bytes);
+    }
+
+    /// Prints to standard error.
+    pub fn error(&self, text: &str) {
+        self.inner.borrow_mut().stderr.extend_from_slice(text.as_bytes());
+    }
+
+    /// Writes bytes to standard error.
+    pub fn write_error(&self, bytes: &[u8]) {
+        self.inner.borrow_mut().stderr.extend_from_slice(bytes);
+    }
+
+    /// Whether standard output is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.inner.borrow().terminal
+    }
+
+    /// The terminal's width in columns; 0 when there is none.
+    pub fn columns(&self) -> u16 {
+        self.inner.borrow().columns
+    }
+
+    /// All of standard input, once it is closed.
+    pub async fn read_to_end(&self) -> Vec<u8> {
+        poll_fn(|_| {
+            let mut inner = self.inner.borrow_mut();
+            if inner.stdin_closed { Poll::Ready(inner.stdin.drain(..).collect()) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// What standard input has now; `None` when it is closed and empty.
+    pub fn try_read(&self) -> Option<Vec<u8>> {
+        let mut inner = self.inner.borrow_mut();
+        if inner.stdin.is_empty() && inner.stdin_closed {
+            None
+        } else {
+            Some(inner.stdin.drain(..).collect())
+        }
+    }
+
+    /// The runner's side: hands in input; `None` closes it.
+    pub fn feed(&self, input: Option<&[u8]>) {
+        let mut inner = self.inner.borrow_mut();
+        match input {
+            Some(bytes) => inner.stdin.extend(bytes),
+            None => inner.stdin_closed = true,
+        }
+    }
+
+    /// The runner's side: takes standard output and standard error so far.
+    pub fn take_output(&self) -> (Vec<u8>, Vec<u8>) {
+        let mut inner = self.inner.borrow_mut();
+        (std::mem::take(&mut inner.stdout), std::mem::take(&mut inner.stderr))
+    }
+}
+
+/// What surrounds kubectl: files, variables, and other commands (an editor).
+pub trait Host {
+    /// A file's content. Paths may be relative to the working directory.
+    ///
+    /// # Errors
+    /// The reason, as `no such file or directory`.
+    fn read_file(&self, path: &str) -> Result<Vec<u8>, String>;
+    /// Writes a file.
+    ///
+    /// # Errors
+    /// The reason.
+    fn write_file(&self, path: &str, content: &[u8]) -> Result<(), String>;
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// The reason.
+    fn remove_file(&self, path: &str) -> Result<(), String>;
+    /// The names in a directory, sorted; `None` when it is no directory.
+    fn list_dir(&self, path: &str) -> Option<Vec<String>>;
+    /// Whether there is anything at the path.
+    fn exists(&self, path: &str) -> bool;
+    /// An exported variable.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// All exported variables.
+    fn variables(&self) -> BTreeMap<String, String>;
+    /// Runs a command line in the surrounding shell (the editor of `kubectl edit`) and answers its status.
+    fn run_command(&self, line: String) -> Pin<Box<dyn Future<Output = i32>>>;
+}

@@ -1,0 +1,23 @@
+//! kubedojo: Kubernetes in the fingers, over a simulated cluster.
+//!
+//! The modules stand as the Kubernetes architecture diagram does; an arrow means "may import":
+//!
+//! ```text
+//! cli → tui, session;  tui → session;  session → course, shell;  course → client;  shell → kubectl, posix
+//! kubectl → client → cluster → apiserver → object;   cluster → posix;   yaml beside them all
+//! ```
+//!
+//! `tests/tidy.rs` holds the arrows. `ARCHITECTURE.md` says why they are so.
+
+pub mod apiserver;
+pub mod cli;
+pub mod client;
+pub mod cluster;
+pub mod course;
+pub mod kubectl;
+pub mod object;
+pub mod posix;
+pub mod session;
+pub mod shell;
+pub mod tui;
+pub mod yaml;

@@ -1,0 +1,228 @@
+//! The one table of kinds: discovery, `kubectl`, decoding and the panes all read it.
+//!
+//! To add a kind, add a line to [`kinds!`]; its Rust type comes from `k8s-openapi`.
+
+use super::{ObjectKey, ObjectMeta, ObjectName};
+use k8s_openapi::api::{
+    apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, coordination::v1 as coordination,
+    core::v1 as core, discovery::v1 as discovery, networking::v1 as networking, policy::v1 as policy,
+    rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What discovery says of a kind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KindInfo {
+    /// `Pod`.
+    pub kind: &'static str,
+    /// API group; empty for core.
+    pub group: &'static str,
+    /// API version: `v1`.
+    pub version: &'static str,
+    /// `pods`.
+    pub plural: &'static str,
+    /// `pod`.
+    pub singular: &'static str,
+    /// `po`.
+    pub short: &'static [&'static str],
+    /// Whether objects live in a namespace.
+    pub namespaced: bool,
+    /// `all` for what `kubectl get all` lists.
+    pub categories: &'static [&'static str],
+    /// Subresources served, as `status`, `scale`.
+    pub subresources: &'static [&'static str],
+}
+
+impl KindInfo {
+    /// `apps/v1`, or `v1` for core.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// `deployments.apps`, or `pods` for core: how kubectl and error messages name a resource.
+    pub fn resource(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// `deployment.apps`, or `pod` for core: how kubectl names one object.
+    pub fn singular_resource(&self) -> String {
+        if self.group.is_empty() {
+            self.singular.to_owned()
+        } else {
+            format!("{}.{}", self.singular, self.group)
+        }
+    }
+}
+
+/// A typed API object that the cluster stores.
+pub trait Resource: Serialize + DeserializeOwned + Clone + PartialEq {
+    /// Its kind.
+    const KIND: Kind;
+    /// `metadata`.
+    fn meta(&self) -> &ObjectMeta;
+    /// `metadata`, to change.
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+    /// As an object of any kind.
+    fn into_object(self) -> Object;
+    /// The typed object inside, if it is of this kind.
+    fn from_object(object: &Object) -> Option<&Arc<Self>>;
+}
+
+macro_rules! kinds {
+    ($($variant:ident: $ty:ty, $group:literal, $version:literal, $plural:literal, $singular:literal, $short:expr,
+       $namespaced:expr, $categories:expr, $sub:expr;)*) => {
+        /// A kind of API object that the cluster knows by its type.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum Kind { $($variant),* }
+
+        /// An API object of any kind, cheap to clone.
+        #[derive(Clone, PartialEq, Debug)]
+        #[allow(missing_docs)]
+        pub enum Object { $($variant(Arc<$ty>)),* }
+
+        impl Kind {
+            /// Every kind, in the table's order.
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant),*];
+
+            /// What discovery says of it.
+            pub fn info(self) -> &'static KindInfo {
+                match self { $(Kind::$variant => const { &KindInfo {
+                    kind: stringify!($variant), group: $group, version: $version, plural: $plural,
+                    singular: $singular, short: $short, namespaced: $namespaced, categories: $categories,
+                    subresources: $sub,
+                } }),* }
+            }
+
+            /// Its JSON schema, with the field documentation that ships with the types.
+            pub fn schema(self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                match self { $(Kind::$variant => generator.subschema_for::<$ty>()),* }
+            }
+        }
+
+        impl Object {
+            /// Its kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Object::$variant(_) => Kind::$variant),* }
+            }
+
+            /// Its `metadata`.
+            pub fn meta(&self) -> &ObjectMeta {
+                match self { $(Object::$variant(o) => Resource::meta(&**o)),* }
+            }
+
+            /// Its `metadata`, to change: a shared object is copied first.
+            pub fn meta_mut(&mut self) -> &mut ObjectMeta {
+                match self { $(Object::$variant(o) => Resource::meta_mut(Arc::make_mut(o))),* }
+            }
+
+            /// The object as JSON, with `apiVersion` and `kind`.
+            pub fn to_value(&self) -> Value {
+                match self { $(Object::$variant(o) => serde_json::to_value(&**o).unwrap_or(Value::Null)),* }
+            }
+
+            /// Decodes JSON of a known kind. Unknown fields are dropped; a wrong type is an error.
+            pub fn from_value(kind: Kind, value: Value) -> Result<Object, serde_path_to_error::Error<serde_json::Error>> {
+                match kind { $(Kind::$variant =>
+                    serde_path_to_error::deserialize::<_, $ty>(value).map(|o| Object::$variant(Arc::new(o)))),* }
+            }
+
+            /// Whether both are the very same allocation, as after a clone.
+            pub fn same(&self, other: &Object) -> bool {
+                match (self, other) { $((Object::$variant(a), Object::$variant(b)) => Arc::ptr_eq(a, b),)* _ => false }
+            }
+        }
+
+        $(impl Resource for $ty {
+            const KIND: Kind = Kind::$variant;
+            fn meta(&self) -> &ObjectMeta { &self.metadata }
+            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }
+            fn into_object(self) -> Object { Object::$variant(Arc::new(self)) }
+            fn from_object(object: &Object) -> Option<&Arc<Self>> {
+                if let Object::$variant(o) = object { Some(o) } else { None }
+            }
+        })*
+    };
+}
+
+kinds! {
+    // variant: type, group, version, plural, singular, short names, namespaced, categories, subresources
+    Namespace: core::Namespace, "", "v1", "namespaces", "namespace", &["ns"], false, &[], &["status", "finalize"];
+    Node: core::Node, "", "v1", "nodes", "node", &["no"], false, &[], &["status"];
+    Pod: super::Pod, "", "v1", "pods", "pod", &["po"], true, &["all"], &["status", "log", "exec", "attach", "eviction", "binding", "ephemeralcontainers", "resize"];
+    Service: core::Service, "", "v1", "services", "service", &["svc"], true, &["all"], &["status"];
+    Endpoints: core::Endpoints, "", "v1", "endpoints", "endpoints", &["ep"], true, &[], &[];
+    ConfigMap: core::ConfigMap, "", "v1", "configmaps", "configmap", &["cm"], true, &[], &[];
+    Secret: core::Secret, "", "v1", "secrets", "secret", &[], true, &[], &[];
+    PersistentVolume: core::PersistentVolume, "", "v1", "persistentvolumes", "persistentvolume", &["pv"], false, &[], &["status"];
+    PersistentVolumeClaim: core::PersistentVolumeClaim, "", "v1", "persistentvolumeclaims", "persistentvolumeclaim", &["pvc"], true, &[], &["status"];
+    ServiceAccount: core::ServiceAccount, "", "v1", "serviceaccounts", "serviceaccount", &["sa"], true, &[], &["token"];
+    Event: core::Event, "", "v1", "events", "event", &["ev"], true, &[], &[];
+    LimitRange: core::LimitRange, "", "v1", "limitranges", "limitrange", &["limits"], true, &[], &[];
+    ResourceQuota: core::ResourceQuota, "", "v1", "resourcequotas", "resourcequota", &["quota"], true, &[], &["status"];
+    ReplicationController: core::ReplicationController, "", "v1", "replicationcontrollers", "replicationcontroller", &["rc"], true, &["all"], &["status", "scale"];
+    PodTemplate: core::PodTemplate, "", "v1", "podtemplates", "podtemplate", &[], true, &[], &[];
+    ReplicaSet: apps::ReplicaSet, "apps", "v1", "replicasets", "replicaset", &["rs"], true, &["all"], &["status", "scale"];
+    Deployment: apps::Deployment, "apps", "v1", "deployments", "deployment", &["deploy"], true, &["all"], &["status", "scale"];
+    DaemonSet: apps::DaemonSet, "apps", "v1", "daemonsets", "daemonset", &["ds"], true, &["all"], &["status"];
+    StatefulSet: apps::StatefulSet, "apps", "v1", "statefulsets", "statefulset", &["sts"], true, &["all"], &["status", "scale"];
+    ControllerRevision: apps::ControllerRevision, "apps", "v1", "controllerrevisions", "controllerrevision", &[], true, &[], &[];
+    Job: batch::Job, "batch", "v1", "jobs", "job", &[], true, &["all"], &["status"];
+    CronJob: batch::CronJob, "batch", "v1", "cronjobs", "cronjob", &["cj"], true, &["all"], &["status"];
+    HorizontalPodAutoscaler: autoscaling::HorizontalPodAutoscaler, "autoscaling", "v2", "horizontalpodautoscalers", "horizontalpodautoscaler", &["hpa"], true, &["all"], &["status"];
+    PodDisruptionBudget: policy::PodDisruptionBudget, "policy", "v1", "poddisruptionbudgets", "poddisruptionbudget", &["pdb"], true, &[], &["status"];
+    EndpointSlice: discovery::EndpointSlice, "discovery.k8s.io", "v1", "endpointslices", "endpointslice", &[], true, &[], &[];
+    Ingress: networking::Ingress, "networking.k8s.io", "v1", "ingresses", "ingress", &["ing"], true, &[], &["status"];
+    IngressClass: networking::IngressClass, "networking.k8s.io", "v1", "ingressclasses", "ingressclass", &[], false, &[], &[];
+    NetworkPolicy: networking::NetworkPolicy, "networking.k8s.io", "v1", "networkpolicies", "networkpolicy", &["netpol"], true, &[], &[];
+    StorageClass: storage::StorageClass, "storage.k8s.io", "v1", "storageclasses", "storageclass", &["sc"], false, &[], &[];
+    CSIDriver: storage::CSIDriver, "storage.k8s.io", "v1", "csidrivers", "csidriver", &[], false, &[], &[];
+    CSINode: storage::CSINode, "storage.k8s.io", "v1", "csinodes", "csinode", &[], false, &[], &[];
+    VolumeAttachment: storage::VolumeAttachment, "storage.k8s.io", "v1", "volumeattachments", "volumeattachment", &[], false, &[], &["status"];
+    Role: rbac::Role, "rbac.authorization.k8s.io", "v1", "roles", "role", &[], true, &[], &[];
+    RoleBinding: rbac::RoleBinding, "rbac.authorization.k8s.io", "v1", "rolebindings", "rolebinding", &[], true, &[], &[];
+    ClusterRole: rbac::ClusterRole, "rbac.authorization.k8s.io", "v1", "clusterroles", "clusterrole", &[], false, &[], &[];
+    ClusterRoleBinding: rbac::ClusterRoleBinding, "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "clusterrolebinding", &[], false, &[], &[];
+    PriorityClass: scheduling::PriorityClass, "scheduling.k8s.io", "v1", "priorityclasses", "priorityclass", &["pc"], false, &[], &[];
+    Lease: coordination::Lease, "coordination.k8s.io", "v1", "leases", "lease", &[], true, &[], &[];
+    CustomResourceDefinition: apiextensions::CustomResourceDefinition, "apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition", &["crd", "crds"], false, &["api-extensions"], &["status"];
+}
+
+impl Kind {
+    /// The kind that `apiVersion` and `kind` of a manifest name.
+    pub fn find(api_version: &str, kind: &str) -> Option<Kind> {
+        Kind::ALL.iter().copied().find(|k| k.info().kind == kind && k.info().api_version() == api_version)
+    }
+
+    /// The kind served under group, version and plural resource name.
+    pub fn find_resource(group: &str, version: &str, plural: &str) -> Option<Kind> {
+        let matches =
+            |k: &Kind| k.info().plural == plural && k.info().group == group && k.info().version == version;
+        Kind::ALL.iter().copied().find(matches)
+    }
+}
+
+impl Object {
+    /// Kind, namespace and name.
+    pub fn key(&self) -> ObjectKey {
+        ObjectKey { kind: self.kind(), name: self.name() }
+    }
+
+    /// Namespace and name.
+    pub fn name(&self) -> ObjectName {
+        let meta = self.meta();
+        ObjectName::new(meta.namespace.as_deref().unwrap_or(""), meta.name.as_deref().unwrap_or(""))
+    }
+
+    /// The typed object, if it is a `T`.
+    pub fn cast<T: Resource>(&self) -> Option<&Arc<T>> {
+        T::from_object(self)
+    }
+}

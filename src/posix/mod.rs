@@ -1,0 +1,121 @@
+//! A POSIX-like shell as a small-step machine, and the text tools, over an abstract world.
+//!
+//! Always holds: a [`Machine`] is plain data and cheap to clone; it never blocks; every step is bounded.
+//! Imports nothing of the program: the learner's shell and the containers each bring a [`World`].
+
+use std::collections::BTreeMap;
+
+/// What can go wrong with a file, with the words that `strerror` has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum FileError {
+    NotFound,
+    IsDirectory,
+    NotDirectory,
+    Exists,
+    NotEmpty,
+    ReadOnly,
+    NoSpace,
+    Denied,
+}
+
+/// What `stat` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since the epoch.
+    pub modified: u64,
+    /// `0o644`.
+    pub mode: u32,
+}
+
+/// A command that the text tools do not know, as the world is asked to start it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The command's name and arguments.
+    pub argv: Vec<String>,
+    /// Exported variables.
+    pub env: BTreeMap<String, String>,
+    /// Working directory.
+    pub cwd: String,
+    /// Whether standard output is the terminal (and no pipe or file).
+    pub terminal: bool,
+}
+
+/// Names a started command of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChildId(pub u64);
+
+/// What a started command has to say since it was last asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChildOutput {
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// Set once it has ended.
+    pub status: Option<i32>,
+    /// When it wants to be asked again (nanoseconds since the epoch); `None` when only input or news moves it.
+    pub wake: Option<u64>,
+}
+
+/// The world that a shell lives in: files, a clock, and commands that are not text tools. Paths are absolute.
+pub trait World {
+    /// Nanoseconds since the epoch.
+    fn now(&self) -> u64;
+    /// The whole content.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, FileError>;
+    /// Replaces the content, or appends to it; creates the file.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn write(&mut self, path: &str, content: &[u8], append: bool) -> Result<(), FileError>;
+    /// The names in a directory, sorted.
+    ///
+    /// # Errors
+    /// Why it cannot be listed.
+    fn list(&mut self, path: &str) -> Result<Vec<String>, FileError>;
+    /// What there is at a path.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    fn stat(&mut self, path: &str) -> Result<FileInfo, FileError>;
+    /// Makes one directory.
+    ///
+    /// # Errors
+    /// Why not.
+    fn make_dir(&mut self, path: &str) -> Result<(), FileError>;
+    /// Removes a file or an empty directory.
+    ///
+    /// # Errors
+    /// Why not.
+    fn remove(&mut self, path: &str) -> Result<(), FileError>;
+    /// Moves a file or directory.
+    ///
+    /// # Errors
+    /// Why not.
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), FileError>;
+    /// Changes the mode bits.
+    ///
+    /// # Errors
+    /// Why not.
+    fn chmod(&mut self, path: &str, mode: u32) -> Result<(), FileError>;
+    /// Starts a command. `None` when the world does not know it: the machine then says "not found".
+    fn spawn(&mut self, call: &Call) -> Option<ChildId>;
+    /// Hands input to a started command (`None` closes its standard input).
+    fn feed(&mut self, child: ChildId, input: Option<&[u8]>);
+    /// Lets a started command go on, and takes what it has to say.
+    fn poll(&mut self, child: ChildId) -> ChildOutput;
+    /// Sends a signal (2 for Ctrl-C, 13 for a closed pipe, 15 to end).
+    fn signal(&mut self, child: ChildId, signal: i32);
+    /// Every command that the world knows by name, for completion, `which` and "did you mean".
+    fn commands(&self) -> Vec<String>;
+    /// The host name.
+    fn hostname(&self) -> String;
+}

@@ -1,0 +1,1 @@
+//! A session: a cluster, a shell, a course and a recording: all that a face needs.
