@@ -1,11 +1,133 @@
-//! What is typed to start the program.
+//! What is typed to start the program: the command line's one definition, for parsing, help and completions.
 
+use crate::cluster::{Config, NodeConfig};
+use crate::headless::{self, Form};
+use crate::session::Session;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use color_eyre::eyre::{Context, Result};
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "kubedojo", version, about = "Learn Kubernetes by doing it, in a simulated cluster", long_about = None)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The language of interface and lessons (from the locale when not given)
+    #[arg(long, global = true, value_name = "LANG")]
+    lang: Option<Lang>,
+    /// Names every random choice: the same seed and commands give the same answers
+    #[arg(long, global = true, value_name = "N")]
+    seed: Option<u64>,
+    /// Read lessons and questions from this folder instead of those built in
+    #[arg(long, global = true, value_name = "DIR")]
+    lessons: Option<PathBuf>,
+}
+
+/// The languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English
+    En,
+    /// 한국어
+    Ko,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open a lesson, or go on where you left off
+    Learn {
+        /// The lesson's id (see `kubedojo lessons`)
+        lesson: Option<String>,
+    },
+    /// Open a free cluster
+    Sandbox,
+    /// Answer questions
+    Quiz {
+        /// The topic (see `kubedojo lessons`)
+        topic: Option<String>,
+    },
+    /// Run a script without the interface; waiting takes no time
+    Run {
+        /// The script, or - for standard input
+        script: PathBuf,
+        /// Print each command with its answer and exit status
+        #[arg(long)]
+        transcript: bool,
+        /// How many worker nodes there are
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        workers: usize,
+        /// A cloud gives addresses to Services of type `LoadBalancer`
+        #[arg(long)]
+        cloud: bool,
+    },
+    /// List the lessons and quiz topics
+    Lessons {
+        #[command(subcommand)]
+        action: Option<LessonsAction>,
+    },
+    /// Say what is exact, what is simplified, and what is not modelled
+    Fidelity,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LessonsAction {
+    /// Prove every lesson and question: unsolved at the start, solved by its solution, and by no wrong attempt
+    Check {
+        /// A folder of lessons; those built in when not given
+        dir: Option<PathBuf>,
+    },
+}
 
 /// Reads the command line and runs what it asks for.
 ///
 /// # Errors
 /// What the person should know, with its cause.
-pub fn main() -> color_eyre::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub fn main() -> Result<ExitCode> {
+    color_eyre::install()?;
+    let cli = Cli::parse();
+    match &cli.command {
+        Some(Command::Run { script, transcript, workers, cloud }) => {
+            let form = if *transcript { Form::Transcript } else { Form::Plain };
+            let config = Config { cloud: *cloud, ..config(&cli, *workers) };
+            run(script, form, config)
+        }
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(*shell, &mut Cli::command(), "kubedojo", &mut io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn config(cli: &Cli, workers: usize) -> Config {
+    let mut nodes = vec![NodeConfig::control_plane("control-plane")];
+    nodes.extend((1..=workers).map(|i| NodeConfig::worker(&format!("worker-{i}"))));
+    let base = Config::default();
+    Config { seed: cli.seed.unwrap_or(base.seed), nodes, ..base }
+}
+
+fn run(script: &PathBuf, form: Form, config: Config) -> Result<ExitCode> {
+    let mut bytes = Vec::new();
+    if script.as_os_str() == "-" {
+        io::stdin().read_to_end(&mut bytes).wrap_err("cannot read the script from standard input")?;
+    } else {
+        bytes =
+            std::fs::read(script).wrap_err_with(|| format!("cannot read the script {}", script.display()))?;
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let mut session = Session::new(config);
+    match headless::run(&mut session, &text, form, &mut io::stdout(), &mut io::stderr()) {
+        Ok(status) => Ok(ExitCode::from(u8::try_from(status).unwrap_or(1))),
+        // Whoever read our output has seen enough: as with any tool in a pipe, that is no failure to report.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(141)),
+        Err(error) => Err(error).wrap_err("cannot write the output"),
+    }
 }

@@ -20,17 +20,36 @@ pub struct Client {
     user: User,
     command: Rc<Cell<u64>>,
     waiting: Rc<Cell<Option<SimTime>>>,
+    pace: Rc<Cell<u64>>,
 }
 
 impl Client {
     /// A client of this cluster as the administrator.
     pub fn new(cluster: Rc<RefCell<Cluster>>) -> Self {
-        Self { cluster, user: User::admin(), command: Rc::default(), waiting: Rc::default() }
+        Self {
+            cluster,
+            user: User::admin(),
+            command: Rc::default(),
+            waiting: Rc::default(),
+            pace: Rc::default(),
+        }
     }
 
     /// Names the learner's command that the following requests belong to.
     pub fn set_command(&self, number: u64) {
         self.command.set(number);
+    }
+
+    /// Sets how long one command of a script takes, in nanoseconds.
+    pub fn set_pace(&self, nanos: u64) {
+        self.pace.set(nanos);
+    }
+
+    /// Waits for as long as one command of a script takes: not at all at a prompt.
+    pub async fn take_pace(&self) {
+        if self.pace.get() > 0 {
+            self.sleep_until(self.now() + self.pace.get()).await;
+        }
     }
 
     /// Serves a request. Over a network this waits; in process the answer is there at once.

@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 pub mod cluster;
 pub mod course;
+pub mod headless;
 pub mod kubectl;
 pub mod object;
 pub mod posix;

@@ -1,1 +1,426 @@
-//! A session: a cluster, a shell, a course and a recording: all that a face needs.
+//! A session: a cluster, a shell, a course and a recording: all that a face (terminal, script runner, server) needs.
+//!
+//! Always holds: the session owns its cluster, and undo, reset and "what if" are clones of it; time passes only
+//! through [`Session::advance_to`] and what calls it. It reads no clock: a face tells it how much time went by.
+
+use crate::client::Client;
+use crate::cluster::{Cluster, Config};
+use crate::object::SimTime;
+use crate::shell::{Job, Shell};
+use std::cell::{Ref, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// How many commands can be undone.
+pub const UNDO_LIMIT: usize = 50;
+/// How many lines of output are kept.
+pub const TRANSCRIPT_LIMIT: usize = 10_000;
+/// Virtual time that one `kubectl` takes in a script, in nanoseconds: about what the program needs to start and ask.
+/// At a prompt the learner's own time passes instead.
+pub const SCRIPT_PACE: u64 = 60 * crate::object::time::MILLISECOND;
+/// Nothing has changed for this long: the cluster is called quiet. In nanoseconds.
+pub const QUIET_AFTER: u64 = 5 * crate::object::SECOND;
+/// How far "until quiet" goes at most, in nanoseconds of virtual time.
+pub const QUIET_LIMIT: u64 = 15 * 60 * crate::object::SECOND;
+
+/// How fast virtual time runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// It stands still; commands are still answered.
+    Paused,
+    /// So many virtual seconds a second.
+    Times(u32),
+    /// As fast as it can until nothing changes any more, then at the usual speed again.
+    UntilQuiet {
+        /// When it began.
+        since: SimTime,
+    },
+}
+
+/// A piece of what the terminal shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A command that the learner entered, with the directory it was entered in.
+    Command {
+        /// The command line.
+        line: String,
+        /// The working directory, as the prompt shows it.
+        cwd: String,
+    },
+    /// Something a command printed.
+    Output {
+        /// Whether to standard error.
+        error: bool,
+        /// The text, any number of lines.
+        text: String,
+    },
+    /// What the program itself says, apart from any command's output.
+    Note(String),
+}
+
+/// What the terminal shows, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Transcript {
+    entries: VecDeque<Entry>,
+    lines: usize,
+    version: u64,
+}
+
+impl Transcript {
+    /// The entries, oldest first.
+    pub fn entries(&self) -> &VecDeque<Entry> {
+        &self.entries
+    }
+
+    /// Counts every change, so that a face knows when to look again.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Adds an entry; what is beyond [`TRANSCRIPT_LIMIT`] lines goes.
+    pub fn push(&mut self, entry: Entry) {
+        self.version += 1;
+        self.lines += lines(&entry);
+        match (self.entries.back_mut(), entry) {
+            (Some(Entry::Output { error: last, text }), Entry::Output { error, text: more })
+                if *last == error =>
+            {
+                text.push_str(&more);
+            }
+            (_, entry) => self.entries.push_back(entry),
+        }
+        while self.lines > TRANSCRIPT_LIMIT && self.entries.len() > 1 {
+            if let Some(old) = self.entries.pop_front() {
+                self.lines = self.lines.saturating_sub(lines(&old));
+            }
+        }
+    }
+
+    /// Empties it, as `clear` does.
+    pub fn clear(&mut self) {
+        self.version += 1;
+        self.entries.clear();
+        self.lines = 0;
+    }
+}
+
+fn lines(entry: &Entry) -> usize {
+    match entry {
+        Entry::Command { line, .. } => line.lines().count().max(1),
+        Entry::Output { text, .. } | Entry::Note(text) => text.matches('\n').count().max(1),
+    }
+}
+
+/// What undo goes back to.
+struct Snapshot {
+    cluster: Cluster,
+    line: String,
+}
+
+/// A cluster and everything around it that a learner uses.
+pub struct Session {
+    cluster: Rc<RefCell<Cluster>>,
+    client: Client,
+    shell: Shell,
+    transcript: Transcript,
+    job: Job,
+    speed: Speed,
+    command: u64,
+    beginning: Cluster,
+    undo: Vec<Snapshot>,
+    status: i32,
+}
+
+impl Session {
+    /// A session with a new cluster, settled: its system pods run.
+    pub fn new(config: Config) -> Self {
+        let mut cluster = Cluster::new(config);
+        settle(&mut cluster, QUIET_LIMIT);
+        Self::over(cluster)
+    }
+
+    /// A session over a cluster as it is.
+    pub fn over(cluster: Cluster) -> Self {
+        let beginning = cluster.clone();
+        let cluster = Rc::new(RefCell::new(cluster));
+        let client = Client::new(cluster.clone());
+        Self {
+            shell: Shell::new(client.clone()),
+            cluster,
+            client,
+            transcript: Transcript::default(),
+            job: Job::Idle,
+            speed: Speed::Times(1),
+            command: 0,
+            beginning,
+            undo: Vec::new(),
+            status: 0,
+        }
+    }
+
+    /// The cluster, to look at.
+    pub fn cluster(&self) -> Ref<'_, Cluster> {
+        self.cluster.borrow()
+    }
+
+    /// The door to the cluster.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The learner's shell.
+    pub fn shell(&self) -> &Shell {
+        &self.shell
+    }
+
+    /// The learner's shell, to complete or to feed.
+    pub fn shell_mut(&mut self) -> &mut Shell {
+        &mut self.shell
+    }
+
+    /// What the terminal shows.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// What the terminal shows, to add to or to clear.
+    pub fn transcript_mut(&mut self) -> &mut Transcript {
+        &mut self.transcript
+    }
+
+    /// Where the running command stands.
+    pub fn job(&self) -> &Job {
+        &self.job
+    }
+
+    /// Whether a command runs.
+    pub fn busy(&self) -> bool {
+        matches!(self.job, Job::Waiting(_) | Job::Editing(_))
+    }
+
+    /// The last command's exit status.
+    pub fn status(&self) -> i32 {
+        self.status
+    }
+
+    /// The virtual time.
+    pub fn now(&self) -> SimTime {
+        self.cluster.borrow().now()
+    }
+
+    /// How fast time runs.
+    pub fn speed(&self) -> Speed {
+        self.speed
+    }
+
+    /// Lets time run at another speed.
+    pub fn set_speed(&mut self, speed: Speed) {
+        self.speed = speed;
+    }
+
+    /// Lets every `kubectl` take [`SCRIPT_PACE`], as a script's runner wants it.
+    pub fn pace_as_script(&mut self) {
+        self.client.set_pace(SCRIPT_PACE);
+    }
+
+    /// Starts a command line. Nothing happens while another one runs.
+    pub fn submit(&mut self, line: &str) {
+        if self.busy() {
+            return;
+        }
+        self.command += 1;
+        self.client.set_command(self.command);
+        self.transcript.push(Entry::Command { line: line.to_owned(), cwd: self.shell.cwd() });
+        if self.undo.len() >= UNDO_LIMIT {
+            self.undo.remove(0);
+        }
+        let cluster = self.cluster.borrow().clone();
+        self.undo.push(Snapshot { cluster, line: line.to_owned() });
+        self.shell.start(line);
+        self.poll();
+    }
+
+    /// Lets the running command go on as far as it can now, and takes its output. Answers whether anything came.
+    pub fn poll(&mut self) -> bool {
+        if matches!(self.job, Job::Idle) && self.command == 0 {
+            return false;
+        }
+        self.client.take_waiting();
+        let job = self.shell.poll();
+        let mut changed = job != self.job;
+        for chunk in self.shell.take_output() {
+            changed = true;
+            self.transcript.push(Entry::Output { error: chunk.error, text: chunk.text });
+        }
+        self.job = match job {
+            Job::Done(status) => {
+                self.status = status;
+                self.forget_useless_snapshot();
+                Job::Idle
+            }
+            Job::Waiting(deadline) => {
+                let waits = self.client.take_waiting();
+                Job::Waiting(deadline.into_iter().chain(waits).min())
+            }
+            other => other,
+        };
+        changed
+    }
+
+    /// A command that changed nothing in the cluster is not worth an undo.
+    fn forget_useless_snapshot(&mut self) {
+        let revision = self.cluster.borrow().api.store.revision();
+        if self.undo.last().is_some_and(|s| s.cluster.api.store.revision() == revision) {
+            self.undo.pop();
+        }
+    }
+
+    /// When something is due next: in the cluster, or for the running command.
+    pub fn next_deadline(&self) -> Option<SimTime> {
+        let command = if let Job::Waiting(deadline) = self.job { deadline } else { None };
+        self.cluster.borrow().next_deadline().into_iter().chain(command).min()
+    }
+
+    /// Lets virtual time pass to `until`, with at most `budget` steps. Answers whether it came so far.
+    pub fn advance_to(&mut self, until: SimTime, budget: usize) -> bool {
+        let mut left = budget;
+        loop {
+            let waits =
+                if let Job::Waiting(Some(deadline)) = self.job { deadline.max(self.now()) } else { until };
+            let target = waits.min(until);
+            let before = self.cluster.borrow().api.store.revision();
+            // A command that waits for news is asked after every step that may bring some.
+            let chunk = if self.busy() { 1 } else { left };
+            let next = self.cluster.borrow().next_deadline();
+            let stop = if self.busy() { next.map_or(target, |n| n.min(target)) } else { target };
+            let advanced = self.cluster.borrow_mut().advance(stop, chunk);
+            left = left.saturating_sub(advanced.steps.max(1));
+            let news =
+                self.cluster.borrow().api.store.revision() != before || advanced.steps > 0 || stop == waits;
+            if self.busy() && news {
+                self.poll();
+            }
+            if advanced.done && stop == until {
+                return true;
+            }
+            if left == 0 {
+                return false;
+            }
+        }
+    }
+
+    /// Lets `elapsed` nanoseconds of the learner's time pass at the chosen speed, with at most `budget` steps.
+    /// Answers whether all of it has passed.
+    pub fn pass(&mut self, elapsed: u64, budget: usize) -> bool {
+        match self.speed {
+            Speed::Paused => true,
+            Speed::Times(factor) => {
+                let until = self.now() + elapsed.saturating_mul(u64::from(factor));
+                self.advance_to(until, budget)
+            }
+            Speed::UntilQuiet { since } => {
+                let done = self.step_until_quiet(since, budget);
+                if done {
+                    self.speed = Speed::Times(1);
+                }
+                done
+            }
+        }
+    }
+
+    fn step_until_quiet(&mut self, since: SimTime, budget: usize) -> bool {
+        let limit = since + QUIET_LIMIT;
+        for _ in 0..budget {
+            let (now, last) = (self.now(), last_change(&self.cluster.borrow()));
+            let quiet_at = last.max(since) + QUIET_AFTER;
+            if now >= quiet_at || now >= limit {
+                return true;
+            }
+            let next = self.next_deadline().unwrap_or(quiet_at).min(quiet_at).max(now);
+            self.advance_to(next, 1);
+        }
+        false
+    }
+
+    /// Runs until the running command has ended: time jumps from one deadline to the next. Answers its status; a
+    /// command that waits for what can never come is interrupted (status 130).
+    pub fn run_to_end(&mut self) -> i32 {
+        while self.busy() {
+            if let Job::Editing(_) = self.job {
+                self.edited(None);
+                continue;
+            }
+            match self.next_deadline() {
+                Some(next) => {
+                    let next = next.max(self.now());
+                    self.advance_to(next, usize::MAX);
+                    self.poll();
+                }
+                None => self.interrupt(),
+            }
+        }
+        self.status
+    }
+
+    /// Ctrl-C: ends the running command.
+    pub fn interrupt(&mut self) {
+        self.shell.interrupt();
+        self.poll();
+    }
+
+    /// Hands typed input to the running command; `None` is Ctrl-D.
+    pub fn feed(&mut self, input: Option<&[u8]>) {
+        self.shell.feed(input);
+        self.poll();
+    }
+
+    /// The editor was closed, with the content saved or (`None`) not.
+    pub fn edited(&mut self, content: Option<String>) {
+        self.shell.edited(content);
+        self.poll();
+    }
+
+    /// Goes back to before the last command that changed the cluster. Answers that command's line.
+    pub fn undo(&mut self) -> Option<String> {
+        self.stop_command();
+        let Snapshot { cluster, line } = self.undo.pop()?;
+        *self.cluster.borrow_mut() = cluster;
+        Some(line)
+    }
+
+    /// How many commands can be undone.
+    pub fn undo_depth(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Goes back to the beginning; this can be undone as well.
+    pub fn reset(&mut self) {
+        self.stop_command();
+        let now = self.cluster.replace(self.beginning.clone());
+        self.undo.push(Snapshot { cluster: now, line: "reset".to_owned() });
+    }
+
+    fn stop_command(&mut self) {
+        if self.busy() {
+            self.interrupt();
+        }
+    }
+}
+
+/// When the store last changed.
+fn last_change(cluster: &Cluster) -> SimTime {
+    cluster.api.store.log().back().map(|change| change.at).unwrap_or_default()
+}
+
+/// Lets a cluster run until it is quiet, or for `limit` nanoseconds.
+pub fn settle(cluster: &mut Cluster, limit: u64) {
+    let start = cluster.now();
+    loop {
+        let quiet_at = last_change(cluster).max(start) + QUIET_AFTER;
+        let next = cluster.next_deadline().unwrap_or(quiet_at).max(cluster.now());
+        if next >= quiet_at || next.since(start) >= limit {
+            return;
+        }
+        cluster.advance(next, usize::MAX);
+    }
+}

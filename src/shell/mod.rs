@@ -1,5 +1,7 @@
 //! The learner's terminal: runs command lines over virtual files, with `kubectl` and the network tools as commands.
 
+pub mod script;
+
 use crate::client::Client;
 use crate::object::SimTime;
 
@@ -34,6 +36,11 @@ impl Shell {
     /// A fresh home directory.
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// The working directory as a prompt shows it (`~` for the home directory).
+    pub fn cwd(&self) -> String {
+        "~".to_owned()
     }
 
     /// Starts a command line. It runs in [`Shell::poll`].

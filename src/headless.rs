@@ -1,0 +1,97 @@
+//! The face without a screen: runs a script in a session, and prints what a terminal would.
+//!
+//! Always holds: waiting costs no time: the session jumps from one deadline to the next.
+
+use crate::session::{Entry, Session};
+use std::io::{self, Write};
+
+/// How a script's run is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// What the commands print, standard error apart.
+    Plain,
+    /// Each command with its answer: `$ command`, `> next line`, the output, `[exit N]`.
+    Transcript,
+}
+
+/// Runs a script and answers the exit status of its last command.
+///
+/// # Errors
+/// When the output cannot be written, as to a closed pipe.
+pub fn run(
+    session: &mut Session,
+    script: &str,
+    form: Form,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<i32> {
+    session.pace_as_script();
+    match form {
+        Form::Plain => {
+            session.submit(script);
+            drain(session, out, err)?;
+            while session.busy() {
+                step(session);
+                drain(session, out, err)?;
+            }
+        }
+        Form::Transcript => {
+            for command in crate::shell::script::split(script) {
+                answer(session, &command, out)?;
+            }
+        }
+    }
+    Ok(session.status())
+}
+
+/// Lets one thing happen, so that output appears in the order of events.
+fn step(session: &mut Session) {
+    match session.next_deadline() {
+        Some(next) => {
+            let next = next.max(session.now());
+            session.advance_to(next, 1);
+            session.poll();
+        }
+        None => {
+            session.run_to_end();
+        }
+    }
+}
+
+fn answer(session: &mut Session, command: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut lines = command.lines();
+    writeln!(out, "$ {}", lines.next().unwrap_or(""))?;
+    for line in lines {
+        writeln!(out, "> {line}")?;
+    }
+    session.submit(command);
+    let status = session.run_to_end();
+    let mut text = String::new();
+    for entry in session.transcript().entries() {
+        if let Entry::Output { text: more, .. } = entry {
+            text.push_str(more);
+        }
+    }
+    session.transcript_mut().clear();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    out.write_all(text.as_bytes())?;
+    if status != 0 {
+        writeln!(out, "[exit {status}]")?;
+    }
+    out.flush()
+}
+
+fn drain(session: &mut Session, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
+    for entry in session.transcript().entries() {
+        match entry {
+            Entry::Output { error: false, text } => out.write_all(text.as_bytes())?,
+            Entry::Output { error: true, text } => err.write_all(text.as_bytes())?,
+            Entry::Command { .. } | Entry::Note(_) => {}
+        }
+    }
+    session.transcript_mut().clear();
+    out.flush()?;
+    err.flush()
+}
