@@ -6,11 +6,16 @@
 
 pub mod admission;
 pub mod allocate;
+pub mod decode;
 pub mod defaults;
+pub mod discovery;
 pub mod error;
 pub mod http;
+pub mod patch;
 pub mod route;
+pub mod schema;
 pub mod store;
+pub mod tables;
 pub mod validation;
 
 pub use error::{ApiError, FieldError};

@@ -162,7 +162,8 @@ impl Store {
             return None;
         }
         let skip = usize::try_from((revision + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
-        Some(self.log.iter().skip(skip.min(self.log.len())))
+        // By index: an iterator would walk over all that is skipped.
+        Some((skip..self.log.len()).filter_map(|at| self.log.get(at)))
     }
 
     /// The whole log that is kept, oldest first.

@@ -1,0 +1,139 @@
+//! Paths and verbs: from a request to the typed calls, and back to JSON.
+//!
+//! Always holds: every answer that is not a success is a `Status` with the real server's text; a request for a
+//! part of an object (`status`, `scale`) changes no other part.
+//! Does not: serve what runs on a node (`log`, `exec`, `attach`); the kubelets do.
+
+mod filter;
+mod read;
+mod subresource;
+mod target;
+mod write;
+
+pub use filter::Filter;
+pub use target::Target;
+
+use super::{Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, discovery, tables};
+use crate::apiserver::store::Cause;
+use crate::object::Object;
+use serde_json::Value;
+
+/// The warning that every request for `Endpoints` is answered with.
+const ENDPOINTS_DEPRECATED: &str =
+    "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+
+impl ApiServer {
+    /// Serves one request of an authenticated user.
+    pub fn handle(&mut self, request: &Request, user: &User, cause: Cause) -> Response {
+        if request.method == Method::Get
+            && let Some(response) = discovery::serve(&request.path)
+        {
+            return response;
+        }
+        let origin = Origin { author: user.name.clone(), cause };
+        self.route(request, user, &origin).unwrap_or_else(|error| Response::error(&error))
+    }
+
+    fn route(&mut self, request: &Request, user: &User, origin: &Origin) -> Result<Response, ApiError> {
+        if let Some(response) = subresource::review(request, user) {
+            return Ok(response);
+        }
+        let Some(target) = Target::parse(&request.path) else { return Err(ApiError::no_such_path()) };
+        check_dry_run(request)?;
+        let mut response = match (&target.name, target.subresource.as_deref()) {
+            (Some(_), Some("status" | "finalize")) | (_, None) => self.route_object(request, &target, origin),
+            (Some(_), Some(subresource)) => self.subresource(request, &target, subresource, origin),
+            (None, Some(_)) => Err(ApiError::no_such_path()),
+        }?;
+        if target.kind == crate::object::Kind::Endpoints {
+            response.warnings.insert(0, ENDPOINTS_DEPRECATED.to_owned());
+        }
+        Ok(response)
+    }
+
+    fn route_object(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let watching = matches!(request.query_value("watch"), Some("true" | "1"));
+        match (request.method, target.name.is_some()) {
+            (Method::Get, _) if watching => self.watch(request, target),
+            (Method::Get, true) => self.get(request, target),
+            (Method::Get, false) => self.list(request, target),
+            (Method::Post, false) => self.post(request, target, origin),
+            (Method::Put, true) => self.put(request, target, origin),
+            (Method::Patch, true) => self.patch(request, target, origin),
+            (Method::Delete, true) => self.remove(request, target, origin),
+            (Method::Delete, false) => self.remove_collection(request, target, origin),
+            _ => Err(method_not_allowed()),
+        }
+    }
+}
+
+/// 405.
+fn method_not_allowed() -> ApiError {
+    ApiError::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+}
+
+fn check_dry_run(request: &Request) -> Result<(), ApiError> {
+    match request.query.iter().find(|(k, v)| k == "dryRun" && v != "All") {
+        None => Ok(()),
+        Some((_, value)) => {
+            let message = format!("dryRun: Unsupported value: \"{value}\": supported values: \"All\"");
+            Err(ApiError::new(422, "Invalid", format!("options.meta.k8s.io \"\" is invalid: {message}")))
+        }
+    }
+}
+
+/// The object in the form that the request wants.
+fn respond(api: &ApiServer, request: &Request, object: &Object) -> Value {
+    match request.accept {
+        Accept::Json => object.to_value(),
+        Accept::Table => {
+            let mut table = tables::table(object.kind(), std::slice::from_ref(object), api.now);
+            let version = object.meta().resource_version.clone().unwrap_or_default();
+            table["metadata"] = serde_json::json!({"resourceVersion": version});
+            table
+        }
+    }
+}
+
+macro_rules! split_status {
+    ($object:ident, $old:ident, $part:ident; $($variant:ident),*) => {
+        match ($object, $old) {
+            $((Object::$variant(new), Object::$variant(old)) => {
+                let new = std::sync::Arc::make_mut(new);
+                match $part {
+                    Part::Spec => new.status = old.status.clone(),
+                    Part::Status => {
+                        let status = std::mem::take(&mut new.status);
+                        let metadata = std::mem::take(&mut new.metadata);
+                        *new = (**old).clone();
+                        new.status = status;
+                        take_conditions_of_meta(&mut new.metadata, metadata);
+                    }
+                }
+            })*
+            _ => {}
+        }
+    };
+}
+
+/// Takes the part that this write may not change from the stored object: `status` for a write of the spec, and
+/// everything else for a write of the status.
+pub fn keep_other_part(object: &mut Object, old: &Object, part: Part) {
+    split_status!(object, old, part;
+        Namespace, Node, Pod, Service, PersistentVolume, PersistentVolumeClaim, ResourceQuota,
+        ReplicationController, ReplicaSet, Deployment, DaemonSet, StatefulSet, Job, CronJob,
+        HorizontalPodAutoscaler, PodDisruptionBudget, Ingress, VolumeAttachment, CustomResourceDefinition);
+}
+
+/// A write of the status may change annotations, labels and finalizers too, as the real strategies let it.
+fn take_conditions_of_meta(meta: &mut crate::object::ObjectMeta, new: crate::object::ObjectMeta) {
+    meta.annotations = new.annotations;
+    meta.labels = new.labels;
+    meta.finalizers = new.finalizers;
+    meta.resource_version = new.resource_version;
+}

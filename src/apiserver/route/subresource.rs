@@ -1,0 +1,323 @@
+//! Subresources: scale, eviction, binding, token, ephemeralcontainers and resize; and access reviews.
+
+use super::write::{delete_options, dry_run};
+use super::{Target, method_not_allowed};
+use crate::apiserver::decode::{self, FieldValidation};
+use crate::apiserver::{
+    ApiError, ApiServer, DeleteOptions, FieldError, Method, Origin, Part, Request, Response, User, patch,
+};
+use crate::object::{Kind, Object, Pod, Resource, hash, meta::MetaExt, selector::Selector};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+impl ApiServer {
+    /// Serves a subresource of one object.
+    pub(super) fn subresource(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        subresource: &str,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let body = request.body.as_ref().unwrap_or(&Value::Null);
+        match (subresource, request.method) {
+            ("scale", _) => self.scale(request, target, origin),
+            ("eviction", Method::Post) => self.evict(request, target, origin),
+            ("binding", Method::Post) => {
+                let key = target.key().ok_or_else(ApiError::no_such_path)?;
+                let node = body["target"]["name"].as_str().unwrap_or("");
+                self.bind(&key, node, origin)?;
+                Ok(created(
+                    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}),
+                ))
+            }
+            ("token", Method::Post) => self.token(target, body),
+            ("ephemeralcontainers" | "resize", Method::Put | Method::Patch) => {
+                self.change_pod(request, target, subresource, origin)
+            }
+            ("ephemeralcontainers" | "resize", Method::Get) => self.get(request, target),
+            _ => Err(method_not_allowed()),
+        }
+    }
+
+    fn scale(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {
+        let stored = self.find_target(target)?.clone();
+        let body = request.body.as_ref().unwrap_or(&Value::Null);
+        let current = scale_of(&stored);
+        let wanted = match request.method {
+            Method::Get => return Ok(Response::ok(current)),
+            Method::Put => body.clone(),
+            Method::Patch => {
+                let content_type = match request.content_type.as_str() {
+                    "application/strategic-merge-patch+json" => "application/merge-patch+json",
+                    other => other,
+                };
+                patch::apply(target.kind, &current, body, content_type)?
+            }
+            _ => return Err(method_not_allowed()),
+        };
+        let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+        if replicas < 0 || i32::try_from(replicas).is_err() {
+            let cause =
+                FieldError::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
+            let message = format!(
+                "Scale.autoscaling \"{}\" is invalid: {}: {}",
+                stored.name_str(),
+                cause.field,
+                cause.message
+            );
+            let error = ApiError::new(422, "Invalid", message);
+            let name = stored.name_str().to_owned();
+            return Err(ApiError { name, group: "autoscaling", kind: "Scale", causes: vec![cause], ..error });
+        }
+        let mut object = stored.clone();
+        set_replicas(&mut object, replicas as i32);
+        let asked = wanted["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
+        object.meta_mut().resource_version = asked.map(str::to_owned);
+        let updated = self.update(object, Part::Spec, origin, dry_run(request))?;
+        Ok(Response::ok(scale_of(&updated)))
+    }
+
+    fn evict(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {
+        let key = target.key().ok_or_else(ApiError::no_such_path)?;
+        let Some(pod) = self.find_target(target)?.cast::<Pod>().cloned() else {
+            return Err(ApiError::no_such_path());
+        };
+        let body = request.body.as_ref().unwrap_or(&Value::Null);
+        let inner = Request { body: Some(body["deleteOptions"].clone()), ..request.clone() };
+        let options = DeleteOptions { dry_run: dry_run(request), ..delete_options(&inner) };
+        let phase = pod.status.phase.as_deref().unwrap_or("");
+        if !matches!(phase, "Succeeded" | "Failed" | "Pending") && !pod.is_terminating() {
+            self.take_from_budget(&pod, options.dry_run, origin)?;
+        }
+        self.delete(&key, &options, origin)?;
+        Ok(created(
+            json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
+        ))
+    }
+
+    /// Counts the eviction against the pod's disruption budget.
+    fn take_from_budget(&mut self, pod: &Pod, dry_run: bool, origin: &Origin) -> Result<(), ApiError> {
+        let covers = |b: &&Arc<PodDisruptionBudget>| {
+            let selector = b.spec.as_ref().and_then(|s| s.selector.as_ref());
+            Selector::from_api(selector).matches(pod.labels_map())
+        };
+        let budgets: Vec<Arc<PodDisruptionBudget>> =
+            self.store.all_in::<PodDisruptionBudget>(pod.namespace_str()).filter(covers).cloned().collect();
+        let budget = match budgets.as_slice() {
+            [] => return Ok(()),
+            [one] => one,
+            _ => {
+                let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+                return Err(ApiError::new(500, "InternalError", message));
+            }
+        };
+        let status = budget.status.clone().unwrap_or_default();
+        let always = budget.spec.as_ref().and_then(|s| s.unhealthy_pod_eviction_policy.as_deref())
+            == Some("AlwaysAllow");
+        let (healthy, desired) = (status.current_healthy.unwrap_or(0), status.desired_healthy.unwrap_or(0));
+        let healthy_enough = healthy >= desired && desired > 0;
+        if !is_ready(pod) && (always || healthy_enough) {
+            return Ok(());
+        }
+        let name = budget.name_str();
+        if status.observed_generation.unwrap_or(0) < budget.metadata.generation.unwrap_or(0) {
+            let why = format!("The disruption budget {name} is still being processed by the server.");
+            return Err(ApiError { retry_after: Some(10), ..too_many(why) });
+        }
+        let allowed = status.disruptions_allowed.unwrap_or(0);
+        if allowed <= 0 {
+            return Err(too_many(format!(
+                "The disruption budget {name} needs {desired} healthy pods and has {healthy} currently"
+            )));
+        }
+        let mut budget = PodDisruptionBudget::clone(budget);
+        let now = self.now.to_api();
+        let status = budget.status.get_or_insert_default();
+        status.disruptions_allowed = Some(allowed - 1);
+        status.disrupted_pods.get_or_insert_default().insert(pod.name_str().to_owned(), now);
+        budget.metadata.resource_version = None;
+        self.update(budget.into_object(), Part::Status, origin, dry_run)?;
+        Ok(())
+    }
+
+    fn token(&mut self, target: &Target, body: &Value) -> Result<Response, ApiError> {
+        let account = self.find_target(target)?;
+        let (name, namespace) = (account.name_str(), account.namespace_str());
+        let seconds = body["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
+        if seconds < 600 {
+            let why = "may not specify a duration less than 10 minutes";
+            let cause = FieldError::invalid("spec.expirationSeconds", &json!(seconds), why);
+            let message = format!(
+                "TokenRequest.authentication.k8s.io \"{name}\" is invalid: {}: {}",
+                cause.field, cause.message
+            );
+            let error = ApiError::new(422, "Invalid", message);
+            let (name, group, kind) = (name.to_owned(), "authentication.k8s.io", "TokenRequest");
+            return Err(ApiError { name, group, kind, causes: vec![cause], ..error });
+        }
+        let issued = self.now.seconds();
+        let audience = "https://kubernetes.default.svc.cluster.local";
+        let claims = json!({
+            "aud": [audience], "exp": issued + seconds, "iat": issued, "iss": audience,
+            "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": account.uid_str()}},
+            "nbf": issued, "sub": format!("system:serviceaccount:{namespace}:{name}"),
+        });
+        let expires = self.now.plus_seconds(seconds as u64).to_api();
+        let value = json!({
+            "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {"name": name, "namespace": namespace, "creationTimestamp": self.now.to_api()},
+            "spec": {"audiences": [audience], "expirationSeconds": seconds, "boundObjectRef": null},
+            "status": {"token": signed(&claims), "expirationTimestamp": expires},
+        });
+        Ok(created(value))
+    }
+
+    /// Adds ephemeral containers, or changes resources in place: what an ordinary update may not.
+    fn change_pod(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        subresource: &str,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let stored = self.find_target(target)?.clone();
+        let body = request.body.clone().unwrap_or(Value::Null);
+        let value = match request.method {
+            Method::Patch => patch::apply(Kind::Pod, &stored.to_value(), &body, &request.content_type)?,
+            _ => body,
+        };
+        let wanted = decode::object(Kind::Pod, value, FieldValidation::of(request))?.object;
+        let (Some(old), Some(new)) = (stored.cast::<Pod>(), wanted.cast::<Pod>()) else {
+            return Err(ApiError::no_such_path());
+        };
+        let mut pod = Pod::clone(old);
+        let spec = pod.spec.make_mut();
+        if subresource == "ephemeralcontainers" {
+            spec.ephemeral_containers.clone_from(&new.spec.ephemeral_containers);
+        } else {
+            for container in &mut spec.containers {
+                if let Some(wanted) = new.spec.containers.iter().find(|c| c.name == container.name) {
+                    container.resources.clone_from(&wanted.resources);
+                }
+            }
+        }
+        let mut object = pod.into_object();
+        crate::apiserver::defaults::apply(&mut object);
+        if object != stored && !dry_run(request) {
+            let meta = object.meta_mut();
+            meta.generation = meta.generation.map(|g| g + 1);
+            self.store.commit(stored.key(), Some(object.clone()), origin, self.now);
+        }
+        let now = self.store.get(&stored.key()).unwrap_or(&object);
+        Ok(Response::ok(now.to_value()))
+    }
+}
+
+fn created(value: Value) -> Response {
+    Response { status: 201, ..Response::ok(value) }
+}
+
+fn too_many(why: String) -> ApiError {
+    let cause = FieldError { field: String::new(), reason: "DisruptionBudget", message: why };
+    let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+    ApiError { causes: vec![cause], ..ApiError::new(429, "TooManyRequests", message) }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    pod.status.conditions.iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// A token in the form of a JSON web token. The signature is a hash: nothing here verifies it.
+fn signed(claims: &Value) -> String {
+    let encode = |v: &Value| URL_SAFE_NO_PAD.encode(v.to_string());
+    let header = json!({"alg": "RS256", "kid": "kubedojo"});
+    let text = format!("{}.{}", encode(&header), encode(claims));
+    let mut signature = Vec::new();
+    for part in 0..32u32 {
+        signature.extend(hash::fnv64a(format!("{part}{text}").as_bytes()).to_be_bytes());
+    }
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Replicas wanted and there, and the selector, of what can be scaled.
+fn scale_parts(object: &Object) -> (i32, i32, String) {
+    let of = |selector: Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector>| {
+        Selector::from_api(selector).to_string()
+    };
+    match object {
+        Object::Deployment(o) => {
+            let there = o.status.as_ref().and_then(|s| s.replicas).unwrap_or(0);
+            let spec = o.spec.as_ref();
+            (spec.and_then(|s| s.replicas).unwrap_or(0), there, of(spec.map(|s| &s.selector)))
+        }
+        Object::ReplicaSet(o) => {
+            let there = o.status.as_ref().map_or(0, |s| s.replicas);
+            let spec = o.spec.as_ref();
+            (spec.and_then(|s| s.replicas).unwrap_or(0), there, of(spec.map(|s| &s.selector)))
+        }
+        Object::StatefulSet(o) => {
+            let there = o.status.as_ref().map_or(0, |s| s.replicas);
+            let spec = o.spec.as_ref();
+            (spec.and_then(|s| s.replicas).unwrap_or(0), there, of(spec.map(|s| &s.selector)))
+        }
+        Object::ReplicationController(o) => {
+            let there = o.status.as_ref().map_or(0, |s| s.replicas);
+            let spec = o.spec.as_ref();
+            let selector = spec.and_then(|s| s.selector.clone()).unwrap_or_default();
+            let selector = Selector::from_map(&selector).to_string();
+            (spec.and_then(|s| s.replicas).unwrap_or(0), there, selector)
+        }
+        _ => (0, 0, String::new()),
+    }
+}
+
+fn scale_of(object: &Object) -> Value {
+    let (wanted, there, selector) = scale_parts(object);
+    let meta = object.meta();
+    json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1",
+        "metadata": {
+            "name": meta.name, "namespace": meta.namespace, "uid": meta.uid,
+            "resourceVersion": meta.resource_version, "creationTimestamp": meta.creation_timestamp,
+        },
+        "spec": {"replicas": wanted}, "status": {"replicas": there, "selector": selector},
+    })
+}
+
+fn set_replicas(object: &mut Object, replicas: i32) {
+    match object {
+        Object::Deployment(o) => Arc::make_mut(o).spec.get_or_insert_default().replicas = Some(replicas),
+        Object::ReplicaSet(o) => Arc::make_mut(o).spec.get_or_insert_default().replicas = Some(replicas),
+        Object::StatefulSet(o) => Arc::make_mut(o).spec.get_or_insert_default().replicas = Some(replicas),
+        Object::ReplicationController(o) => {
+            Arc::make_mut(o).spec.get_or_insert_default().replicas = Some(replicas);
+        }
+        _ => {}
+    }
+}
+
+/// Answers questions about the asker and what they may do: in this cluster the administrator may do everything.
+pub(super) fn review(request: &Request, user: &User) -> Option<Response> {
+    if request.method != Method::Post {
+        return None;
+    }
+    let mut value = request.body.clone().unwrap_or(Value::Null);
+    match request.path.trim_end_matches('/').rsplit('/').next()? {
+        "selfsubjectaccessreviews" | "subjectaccessreviews" => value["status"] = json!({"allowed": true}),
+        "selfsubjectrulesreviews" => {
+            let all = json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]);
+            let urls = json!([{"verbs": ["*"], "nonResourceURLs": ["*"]}]);
+            value["status"] = json!({"resourceRules": all, "nonResourceRules": urls, "incomplete": false});
+        }
+        "selfsubjectreviews" => {
+            let groups: Vec<&str> = user.groups.iter().map(|g| &**g).collect();
+            value["status"] = json!({"userInfo": {"username": &*user.name, "groups": groups}});
+        }
+        _ => return None,
+    }
+    Some(created(value))
+}

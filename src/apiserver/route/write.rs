@@ -1,0 +1,295 @@
+//! create, update, patch, delete and deletecollection.
+
+use super::{Filter, Target, respond};
+use crate::apiserver::decode::{self, Decoded, FieldValidation};
+use crate::apiserver::patch::PatchType;
+use crate::apiserver::{
+    ApiError, ApiServer, DeleteOptions, Origin, Part, Propagation, Request, Response, patch,
+};
+use crate::object::{Kind, Object, ObjectKey, meta::MetaExt};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+impl ApiServer {
+    /// `POST` to a collection.
+    pub(super) fn post(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let body = request.body.clone().unwrap_or(Value::Null);
+        let Decoded { mut object, warnings } =
+            decode::object(target.kind, body, FieldValidation::of(request))?;
+        check_namespace(&mut object, target)?;
+        let meta = object.meta();
+        if meta.name.as_deref().unwrap_or("").is_empty()
+            && meta.generate_name.as_deref().unwrap_or("").is_empty()
+        {
+            return Err(name_required(target.kind));
+        }
+        if !meta.resource_version.as_deref().unwrap_or("").is_empty() {
+            return Err(ApiError::new(
+                500,
+                "InternalError",
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
+        let created = self.create(object, origin, dry_run(request))?;
+        let status = 201;
+        Ok(Response { status, warnings, ..Response::ok(respond(self, request, &created)) })
+    }
+
+    /// `PUT` of an object or its status.
+    pub(super) fn put(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let body = request.body.clone().unwrap_or(Value::Null);
+        let Decoded { mut object, warnings } =
+            decode::object(target.kind, body, FieldValidation::of(request))?;
+        check_namespace(&mut object, target)?;
+        check_name(&object, target)?;
+        self.find_target(target)?;
+        let updated = self.replace(request, target, object, origin)?;
+        Ok(Response { warnings, ..Response::ok(respond(self, request, &updated)) })
+    }
+
+    fn replace(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        object: Object,
+        origin: &Origin,
+    ) -> Result<Object, ApiError> {
+        match target.subresource.as_deref() {
+            Some("status") => self.update(object, Part::Status, origin, dry_run(request)),
+            Some("finalize") => self.finalize(&object, origin),
+            _ => self.update(object, Part::Spec, origin, dry_run(request)),
+        }
+    }
+
+    /// Takes the finalizers of a namespace's spec; the last one gone, the namespace goes.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn finalize(&mut self, object: &Object, origin: &Origin) -> Result<Object, ApiError> {
+        let key = object.key();
+        let Some(Object::Namespace(old)) = self.store.get(&key).cloned() else {
+            return Err(ApiError::not_found(Kind::Namespace, object.name_str()));
+        };
+        let finalizers = match object {
+            Object::Namespace(ns) => ns.spec.as_ref().and_then(|s| s.finalizers.clone()),
+            _ => None,
+        };
+        let mut namespace = (*old).clone();
+        namespace.spec.get_or_insert_default().finalizers = finalizers;
+        let object = Object::Namespace(Arc::new(namespace));
+        let empty = object
+            .cast::<k8s_openapi::api::core::v1::Namespace>()
+            .is_none_or(|n| n.spec.as_ref().and_then(|s| s.finalizers.as_ref()).is_none_or(Vec::is_empty));
+        let gone =
+            object.is_terminating() && empty && object.meta().finalizers.as_ref().is_none_or(Vec::is_empty);
+        self.store.commit(key, (!gone).then(|| object.clone()), origin, self.now);
+        Ok(object)
+    }
+
+    /// `PATCH` of an object or its status.
+    pub(super) fn patch(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let body = request.body.as_ref().unwrap_or(&Value::Null);
+        if request.content_type.starts_with("application/apply-patch") {
+            return self.apply(request, target, body, origin);
+        }
+        let old = self.find_target(target)?.clone();
+        let patched = patch::apply(target.kind, &old.to_value(), body, &request.content_type)?;
+        let whole = patched.clone();
+        let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
+        let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
+        let (updated, warnings) = self.write_patched(request, target, patched, &shown, origin)?;
+        Ok(Response { warnings, ..Response::ok(respond(self, request, &updated)) })
+    }
+
+    /// Server-side apply: what the configuration says is merged in; who owns which field is not tracked.
+    fn apply(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        body: &Value,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let stored = target.key().and_then(|key| self.store.get(&key)).map(Object::to_value);
+        let Some(stored) = stored else {
+            let mut body = body.clone();
+            body["metadata"]["name"] = json!(target.name);
+            let create = Request { body: Some(body), ..request.clone() };
+            return self.post(&create, &Target { name: None, ..target.clone() }, origin);
+        };
+        let merged = patch::strategic::merge(target.kind, &stored, body)?;
+        let (updated, warnings) =
+            self.write_patched(request, target, merged, &|| patch::go_syntax(body), origin)?;
+        Ok(Response { warnings, ..Response::ok(respond(self, request, &updated)) })
+    }
+
+    fn write_patched(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        patched: Value,
+        shown: &dyn Fn() -> String,
+        origin: &Origin,
+    ) -> Result<(Object, Vec<String>), ApiError> {
+        let Decoded { mut object, warnings } =
+            decode::patched(target.kind, patched, shown, FieldValidation::of(request))?;
+        check_namespace(&mut object, target)?;
+        check_name(&object, target)?;
+        Ok((self.replace(request, target, object, origin)?, warnings))
+    }
+
+    /// `DELETE` of an object.
+    pub(super) fn remove(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        let key = target.key().ok_or_else(ApiError::no_such_path)?;
+        let stored = self.find_target(target)?;
+        let options = delete_options(request);
+        check_preconditions(request, stored)?;
+        let deleted = self.delete(&key, &options, origin)?;
+        let stays = self.store.get(&key).is_some_and(|o| o.uid_str() == deleted.uid_str());
+        let shown = matches!(
+            key.kind,
+            Kind::Pod
+                | Kind::Service
+                | Kind::ServiceAccount
+                | Kind::PersistentVolume
+                | Kind::PersistentVolumeClaim
+                | Kind::ResourceQuota
+                | Kind::PodTemplate
+        );
+        if stays || shown || options.dry_run {
+            return Ok(Response::ok(respond(self, request, &deleted)));
+        }
+        Ok(Response::ok(success(&key, deleted.uid_str())))
+    }
+
+    /// `DELETE` of a collection.
+    pub(super) fn remove_collection(
+        &mut self,
+        request: &Request,
+        target: &Target,
+        origin: &Origin,
+    ) -> Result<Response, ApiError> {
+        if matches!(target.kind, Kind::Namespace | Kind::Service) && target.namespace.is_empty() {
+            return Err(super::method_not_allowed());
+        }
+        let filter = Filter::of(request, target)?;
+        let options = delete_options(request);
+        let mut items = Vec::new();
+        for object in self.select(target, &filter) {
+            items.push(self.delete(&object.key(), &options, origin)?.to_value());
+        }
+        let info = target.kind.info();
+        Ok(Response::ok(json!({
+            "kind": format!("{}List", info.kind), "apiVersion": info.api_version(),
+            "metadata": {"resourceVersion": self.store.revision().to_string()}, "items": items,
+        })))
+    }
+}
+
+/// Whether the request only tries.
+pub(super) fn dry_run(request: &Request) -> bool {
+    let in_body = || {
+        let options = request.body.as_ref().filter(|b| b["kind"] == "DeleteOptions");
+        options.and_then(|b| b["dryRun"].as_array()).is_some_and(|a| a.iter().any(|v| v == "All"))
+    };
+    request.query_value("dryRun") == Some("All") || in_body()
+}
+
+fn name_required(kind: Kind) -> ApiError {
+    let cause = crate::apiserver::FieldError::required("metadata.name", "name or generateName is required");
+    ApiError::invalid(kind, "", vec![cause])
+}
+
+/// The `Status` of a deletion that is done.
+fn success(key: &ObjectKey, uid: &str) -> Value {
+    let info = key.kind.info();
+    let mut details = json!({"name": &*key.name.name, "kind": info.plural, "uid": uid});
+    if !info.group.is_empty() {
+        details["group"] = json!(info.group);
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+}
+
+fn check_namespace(object: &mut Object, target: &Target) -> Result<(), ApiError> {
+    if !target.kind.info().namespaced {
+        object.meta_mut().namespace = None;
+        return Ok(());
+    }
+    let meta = object.meta_mut();
+    match meta.namespace.as_deref().unwrap_or("") {
+        "" => {
+            meta.namespace = Some(target.namespace.clone());
+            Ok(())
+        }
+        same if same == target.namespace => Ok(()),
+        _ => Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )),
+    }
+}
+
+fn check_name(object: &Object, target: &Target) -> Result<(), ApiError> {
+    let name = target.name.as_deref().unwrap_or("");
+    if object.name_str() == name {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "the name of the object ({}) does not match the name on the URL ({name})",
+        object.name_str()
+    )))
+}
+
+/// The options of the query or the body (`DeleteOptions`).
+pub(super) fn delete_options(request: &Request) -> DeleteOptions {
+    let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let grace = body["gracePeriodSeconds"]
+        .as_i64()
+        .or_else(|| request.query_value("gracePeriodSeconds").and_then(|g| g.parse().ok()));
+    let policy = body["propagationPolicy"].as_str().or_else(|| request.query_value("propagationPolicy"));
+    let propagation = match policy {
+        Some("Foreground") => Propagation::Foreground,
+        Some("Orphan") => Propagation::Orphan,
+        _ if body["orphanDependents"] == true => Propagation::Orphan,
+        _ => Propagation::Background,
+    };
+    let uid = body["preconditions"]["uid"].as_str().map(str::to_owned);
+    let dry_run = dry_run(request) || body["dryRun"].as_array().is_some_and(|a| a.iter().any(|v| v == "All"));
+    DeleteOptions { grace_seconds: grace, propagation, uid, dry_run }
+}
+
+fn check_preconditions(request: &Request, stored: &Object) -> Result<(), ApiError> {
+    let conditions = request.body.as_ref().map_or(&Value::Null, |b| &b["preconditions"]);
+    let mismatch = |what: &str, asked: &str, is: &str| {
+        let why =
+            format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {is}");
+        Err(ApiError::conflict(stored.kind(), stored.name_str(), &why))
+    };
+    match conditions["uid"].as_str() {
+        Some(uid) if uid != stored.uid_str() => return mismatch("UID", uid, stored.uid_str()),
+        _ => {}
+    }
+    let version = stored.meta().resource_version.as_deref().unwrap_or("");
+    match conditions["resourceVersion"].as_str() {
+        Some(asked) if asked != version => mismatch("ResourceVersion", asked, version),
+        _ => Ok(()),
+    }
+}
