@@ -69,7 +69,11 @@ pub struct Store {
     log: Vector<Arc<Change>>,
     by_owner: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
     pods_by_node: OrdMap<Arc<str>, OrdSet<ObjectName>>,
+    orphans: OrdSet<ObjectKey>,
 }
+
+/// The kinds that a controller may adopt.
+const ADOPTABLE: [Kind; 3] = [Kind::Pod, Kind::ReplicaSet, Kind::ControllerRevision];
 
 impl Default for Store {
     fn default() -> Self {
@@ -79,6 +83,7 @@ impl Default for Store {
             log: Vector::new(),
             by_owner: OrdMap::new(),
             pods_by_node: OrdMap::new(),
+            orphans: OrdSet::new(),
         }
     }
 }
@@ -146,6 +151,15 @@ impl Store {
         self.owned_by(uid).filter_map(T::from_object)
     }
 
+    /// The pods, `ReplicaSet`s or revisions of a namespace that no controller owns, by name.
+    pub fn orphans_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Object> {
+        let from = ObjectKey::new(kind, namespace, "");
+        self.orphans
+            .range(from..)
+            .take_while(move |key| key.kind == kind && &*key.name.namespace == namespace)
+            .filter_map(|key| self.get(key))
+    }
+
     /// The pods bound to a node.
     pub fn pods_on<'a>(&'a self, node: &str) -> impl Iterator<Item = &'a Arc<Pod>> {
         self.pods_by_node
@@ -200,6 +214,14 @@ impl Store {
     }
 
     fn reindex(&mut self, key: &ObjectKey, old: Option<&Object>, new: Option<&Object>) {
+        if ADOPTABLE.contains(&key.kind) {
+            let orphan = |o: Option<&Object>| o.is_some_and(|o| o.controller_of().is_none());
+            match (orphan(old), orphan(new)) {
+                (false, true) => drop(self.orphans.insert(key.clone())),
+                (true, false) => drop(self.orphans.remove(key)),
+                _ => {}
+            }
+        }
         let owners =
             |o: Option<&Object>| o.and_then(|o| o.meta().owner_references.clone()).unwrap_or_default();
         let (before, after) = (owners(old), owners(new));

@@ -1,13 +1,22 @@
 //! kube-controller-manager: one file a controller, each a function of what it sees.
 //!
 //! Always holds: a controller reads the store through a [`View`] and answers with [`Write`]s; it keeps nothing
-//! between two calls. A key waits at most once in the queue, however often it changes meanwhile.
+//! between two calls. A key waits at most once in the queue, however often it changes meanwhile. Writes happen in
+//! order; after the first that fails only a [`Write::StatusAfter`] still happens, and the key is tried again with
+//! growing waits.
+
+pub mod deployment;
+#[cfg(test)]
+mod lab;
+pub mod replicaset;
+pub mod support;
 
 use super::events::{self, Note};
-use super::{Cluster, Wake};
+use super::{Cluster, Wake, kubelet};
 use crate::apiserver::{ApiError, Change, DeleteOptions, Origin, Part, Store};
-use crate::object::{Object, ObjectKey, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
+use crate::object::{Kind, Object, ObjectKey, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
 use imbl::OrdMap;
+use std::sync::Arc;
 
 /// What a controller sees.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +27,46 @@ pub struct View<'a> {
     pub now: SimTime,
     /// What the cluster was made from.
     pub config: &'a super::Config,
+    kubelets: &'a OrdMap<Arc<str>, kubelet::Kubelet>,
+}
+
+impl View<'_> {
+    /// Since when a node's kubelet no longer answers: its lease was renewed until then. `None` while it does.
+    /// A node without a machine never answered.
+    pub fn kubelet_stopped_at(&self, node: &str) -> Option<SimTime> {
+        self.kubelets.get(node).map_or(Some(SimTime::default()), kubelet::Kubelet::down_since)
+    }
+}
+
+/// The keys that a change is shown to, each with how long after it.
+#[derive(Clone, Debug, Default)]
+pub struct Keys(Vec<(ObjectKey, u64)>);
+
+impl Keys {
+    /// Reconciles the key as soon as the change has come through the watch.
+    pub fn push(&mut self, key: ObjectKey) {
+        self.0.push((key, WATCH_LATENCY));
+    }
+
+    /// Reconciles the key so many nanoseconds after the change.
+    pub fn push_after(&mut self, key: ObjectKey, nanos: u64) {
+        self.0.push((key, nanos));
+    }
+
+    /// Reconciles the controller of the object, before and after the change, if it is of `kind`.
+    pub fn push_controllers(&mut self, change: &Change, kind: Kind, nanos: u64) {
+        let mut last: Option<&str> = None;
+        for object in [&change.old, &change.new].into_iter().flatten() {
+            let Some(owner) = object.controller_of() else { continue };
+            if owner.kind == kind.info().kind && last != Some(owner.uid.as_str()) {
+                last = Some(owner.uid.as_str());
+                self.push_after(
+                    ObjectKey::new(kind, change.key.name.namespace.clone(), owner.name.as_str()),
+                    nanos,
+                );
+            }
+        }
+    }
 }
 
 /// What a controller wants done, in order. `{name}` in a note's message becomes the object's name, `{error}` the
@@ -33,10 +82,19 @@ pub enum Write {
         /// Recorded when it could not be.
         failed: Option<Note>,
     },
+    /// Does these in groups of 1, 2, 4, …: after a group with a failure, no further one.
+    SlowStart(Vec<Write>),
     /// Replaces everything but the status.
     Update(Object),
     /// Replaces the status.
     UpdateStatus(Object),
+    /// Replaces the status, whether or not the writes before succeeded; a failure is told in it first.
+    StatusAfter {
+        /// The object with its new status.
+        object: Object,
+        /// Puts the first error into the status.
+        failed: fn(&mut Object, &ApiError, SimTime),
+    },
     /// Asks for deletion and records a note when it was accepted.
     Delete {
         /// What to delete.
@@ -57,14 +115,15 @@ pub enum Write {
 pub struct Controller {
     /// `deployment-controller`: also the author of its writes, as `system:serviceaccount:kube-system:<name>`.
     pub name: &'static str,
-    /// The keys to reconcile after a change.
-    pub watch: fn(&Change, &View, &mut Vec<ObjectKey>),
+    /// The keys to reconcile after a change. It sees every change: it looks at the kind first.
+    pub watch: fn(&Change, &View, &mut Keys),
     /// What to do about a key, whether or not the object is still there.
     pub reconcile: fn(&View, &ObjectKey) -> Vec<Write>,
 }
 
 /// Every controller. The order is that of reconciling when several see the same change.
-pub const CONTROLLERS: &[Controller] = &[];
+pub const CONTROLLERS: &[Controller] =
+    &[deployment::CONTROLLER, replicaset::CONTROLLER, replicaset::REPLICATION_CONTROLLER];
 
 /// A controller's place in [`CONTROLLERS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,15 +147,19 @@ pub struct Manager {
 
 /// Shows a change to every controller.
 pub fn observe(cluster: &mut Cluster, change: &Change) {
-    let mut keys = Vec::new();
+    let mut keys = Keys::default();
+    let now = cluster.api.now;
     for (index, controller) in CONTROLLERS.iter().enumerate() {
-        let view = View { store: &cluster.api.store, now: cluster.api.now, config: &cluster.config };
-        (controller.watch)(change, &view, &mut keys);
-        let at = cluster.api.now + WATCH_LATENCY;
-        for key in keys.drain(..) {
-            enqueue(cluster, ControllerId(index as u16), key, at, Some(change.revision));
+        (controller.watch)(change, &view(cluster), &mut keys);
+        for (key, nanos) in keys.0.drain(..) {
+            enqueue(cluster, ControllerId(index as u16), key, now + nanos, Some(change.revision));
         }
     }
+}
+
+fn view(cluster: &Cluster) -> View<'_> {
+    let Cluster { api, config, kubelets, .. } = cluster;
+    View { store: &api.store, now: api.now, config, kubelets }
 }
 
 fn enqueue(cluster: &mut Cluster, id: ControllerId, key: ObjectKey, at: SimTime, revision: Option<u64>) {
@@ -117,54 +180,99 @@ pub fn run(cluster: &mut Cluster, id: ControllerId, key: &ObjectKey) {
     }
     cluster.controllers.due.remove(&entry);
     let controller = CONTROLLERS[id.0 as usize];
-    let view = View { store: &cluster.api.store, now: cluster.api.now, config: &cluster.config };
-    let writes = (controller.reconcile)(&view, key);
-    let author = format!("system:serviceaccount:kube-system:{}", controller.name);
-    let origin = super::origin(&author, revision);
-    let mut failed = false;
-    for write in writes {
-        if let Write::Again(after) = write {
-            let at = cluster.api.now + after;
-            enqueue(cluster, id, key.clone(), at, None);
-        } else if apply(cluster, write, &origin).is_err() {
-            failed = true;
-        }
+    let writes = (controller.reconcile)(&view(cluster), key);
+    if writes.is_empty() {
+        cluster.controllers.failures.remove(&entry);
+        return;
     }
-    if failed {
+    let author = format!("system:serviceaccount:kube-system:{}", controller.name);
+    let mut batch = Batch { origin: super::origin(&author, revision), error: None, again: None };
+    for write in writes {
+        batch.apply(cluster, write);
+    }
+    let now = cluster.api.now;
+    if batch.error.is_some() {
         let tries = cluster.controllers.failures.get(&entry).copied().unwrap_or(0);
         cluster.controllers.failures.insert(entry, tries + 1);
         let wait = RETRY_BASE.saturating_mul(1 << tries.min(20)).min(RETRY_MAX);
-        let at = cluster.api.now + wait;
-        enqueue(cluster, id, key.clone(), at, None);
+        batch.again = Some(batch.again.unwrap_or(wait).min(wait));
     } else {
         cluster.controllers.failures.remove(&entry);
     }
+    if let Some(after) = batch.again {
+        enqueue(cluster, id, key.clone(), now + after, None);
+    }
 }
 
-fn apply(cluster: &mut Cluster, write: Write, origin: &Origin) -> Result<(), ApiError> {
-    match write {
-        Write::Create { object, done, failed } => match cluster.api.create(object, origin, false) {
-            Ok(created) => note(cluster, done, "{name}", created.name_str(), origin),
-            Err(error) => {
-                note(cluster, failed, "{error}", &error.message, origin);
-                return Err(error);
+/// The writes of one reconcile, as they happen.
+struct Batch {
+    origin: Origin,
+    error: Option<ApiError>,
+    again: Option<u64>,
+}
+
+impl Batch {
+    fn apply(&mut self, cluster: &mut Cluster, write: Write) {
+        match write {
+            Write::Again(after) => self.again = Some(self.again.map_or(after, |a| a.min(after))),
+            Write::StatusAfter { mut object, failed } => {
+                if let Some(error) = &self.error {
+                    failed(&mut object, error, cluster.api.now);
+                }
+                self.replace(cluster, object, Part::Status);
             }
-        },
-        Write::Update(object) => {
-            cluster.api.update(object, Part::Spec, origin, false)?;
+            _ if self.error.is_some() => {}
+            Write::SlowStart(writes) => self.slow_start(cluster, writes),
+            Write::Create { object, done, failed } => self.create(cluster, object, done, failed),
+            Write::Update(object) => self.replace(cluster, object, Part::Spec),
+            Write::UpdateStatus(object) => self.replace(cluster, object, Part::Status),
+            Write::Delete { key, options, done } => match cluster.api.delete(&key, &options, &self.origin) {
+                Ok(_) => note(cluster, done, "{name}", &key.name.name, &self.origin),
+                Err(error) if error.code == 404 => {}
+                Err(error) => self.error = Some(error),
+            },
+            Write::Event(n) => events::record(cluster, &n, &self.origin),
         }
-        Write::UpdateStatus(object) => {
-            cluster.api.update(object, Part::Status, origin, false)?;
-        }
-        Write::Delete { key, options, done } => match cluster.api.delete(&key, &options, origin) {
-            Ok(_) => note(cluster, done, "{name}", &key.name.name, origin),
-            Err(error) if error.code == 404 => {}
-            Err(error) => return Err(error),
-        },
-        Write::Event(n) => events::record(cluster, &n, origin),
-        Write::Again(_) => {}
     }
-    Ok(())
+
+    fn create(&mut self, cluster: &mut Cluster, object: Object, done: Option<Note>, failed: Option<Note>) {
+        match cluster.api.create(object, &self.origin, false) {
+            Ok(created) => note(cluster, done, "{name}", created.name_str(), &self.origin),
+            // A namespace that goes takes everything with it: nothing to tell, nothing to try again.
+            Err(error) if error.message.ends_with("because it is being terminated") => {}
+            Err(error) => {
+                note(cluster, failed, "{error}", &error.message, &self.origin);
+                self.error = self.error.take().or(Some(error));
+            }
+        }
+    }
+
+    /// The object comes from this very moment's view, so its version need not be compared.
+    fn replace(&mut self, cluster: &mut Cluster, mut object: Object, part: Part) {
+        object.meta_mut().resource_version = None;
+        match cluster.api.update(object, part, &self.origin, false) {
+            Err(error) if error.code != 404 => self.error = self.error.take().or(Some(error)),
+            _ => {}
+        }
+    }
+
+    fn slow_start(&mut self, cluster: &mut Cluster, writes: Vec<Write>) {
+        let mut rest = writes.into_iter();
+        let mut size = 1;
+        while self.error.is_none() {
+            let group: Vec<Write> = rest.by_ref().take(size).collect();
+            if group.is_empty() {
+                return;
+            }
+            let mut first = None;
+            for write in group {
+                self.apply(cluster, write);
+                first = first.or(self.error.take());
+            }
+            self.error = first;
+            size *= 2;
+        }
+    }
 }
 
 fn note(cluster: &mut Cluster, note: Option<Note>, place: &str, text: &str, origin: &Origin) {

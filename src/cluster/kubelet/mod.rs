@@ -7,6 +7,13 @@ use crate::apiserver::{Change, Request, Response, StreamId, User};
 #[derive(Clone, Debug)]
 pub struct Kubelet {}
 
+impl Kubelet {
+    /// Since when the machine is off; `None` while it runs.
+    pub(crate) fn down_since(&self) -> Option<crate::object::SimTime> {
+        None
+    }
+}
+
 /// What a kubelet wakes up for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wake {}
