@@ -3,11 +3,29 @@
 //! Always holds: a command sees the cluster through [`Client`] alone, files through [`Host`], and prints into
 //! [`Streams`]. What it prints is what kubectl 1.36 prints.
 
+pub mod call;
+pub mod commands;
+pub mod errors;
+pub mod flags;
+pub mod get;
+pub mod help;
 pub mod io;
+pub mod jsonpath;
+pub mod kubeconfig;
+pub mod manifest;
+pub mod mapper;
+pub mod output;
+pub mod resource;
+pub mod table;
+pub mod template;
 
+pub use call::Call;
+pub use errors::{Failure, Outcome};
 pub use io::{Host, Streams};
 
 use crate::client::Client;
+use commands::{Command, ROOT};
+use flags::{Flags, command_words};
 use std::rc::Rc;
 
 /// What a kubectl command runs with.
@@ -24,6 +42,74 @@ pub struct Env {
 /// Runs `kubectl ARGS` and answers its exit status. Waits (as `wait`, `get -w` and `logs -f` do) only through the
 /// client, so that it can be dropped at any moment.
 pub async fn run(env: Env, args: Vec<String>) -> i32 {
-    env.io.error(&format!("error: unknown command {args:?} for \"kubectl\"\n"));
-    1
+    let io = env.io.clone();
+    match dispatch(env, args).await {
+        Ok(()) => 0,
+        Err(failure) => {
+            let (text, code) = failure.report();
+            io.error(&text);
+            code
+        }
+    }
+}
+
+async fn dispatch(env: Env, mut line: Vec<String>) -> Outcome<()> {
+    if line.first().is_some_and(|word| word == "help") {
+        line.remove(0);
+        let (command, path) = find(&mut line);
+        env.io.print(&help::text(command, &path));
+        return Ok(());
+    }
+    let (command, path) = find(&mut line);
+    let known = command.all_flags();
+    if std::ptr::eq(command, &ROOT)
+        && let Some(at) = command_words(&known, &line).first()
+    {
+        return Err(unknown(&line[*at]));
+    }
+    let flags = match Flags::parse(known, &line) {
+        Ok(flags) => flags,
+        Err(error) if error == flags::HELP => {
+            env.io.print(&help::text(command, &path));
+            return Ok(());
+        }
+        Err(error) => return Err(Failure::new(format!("{error}\nSee '{path} --help' for usage."))),
+    };
+    let Some(run) = command.run else {
+        if let Some(word) = flags.args.first() {
+            let words = flags.args.join(" ");
+            let _ = word;
+            let call = Call::new(env, flags, command, &path);
+            return Err(call.usage(format!("unknown command {}", flags::quote(&words))));
+        }
+        env.io.print(&help::text(command, &path));
+        return Ok(());
+    };
+    if let Some(missing) = flags.missing() {
+        return Err(Failure::new(missing));
+    }
+    run(Call::new(env, flags, command, &path)).await
+}
+
+/// Finds the command of a line and takes its words out.
+fn find(line: &mut Vec<String>) -> (&'static Command, String) {
+    let (mut command, mut path) = (&ROOT, "kubectl".to_owned());
+    loop {
+        let Some(at) = command_words(&command.all_flags(), line).first().copied() else { break };
+        let Some(next) = command.subcommand(&line[at]) else { break };
+        line.remove(at);
+        path = format!("{path} {}", next.name);
+        command = next;
+    }
+    (command, path)
+}
+
+fn unknown(word: &str) -> Failure {
+    let near = commands::suggestions(commands::ALL, word);
+    let mut text = format!("unknown command {} for \"kubectl\"", flags::quote(word));
+    if !near.is_empty() {
+        let names: String = near.iter().map(|name| format!("\t{name}\n")).collect();
+        text = format!("{text}\n\nDid you mean this?\n{names}");
+    }
+    Failure::new(text)
 }

@@ -1,0 +1,107 @@
+//! The kubeconfig file: which cluster, user and namespace a command uses.
+//!
+//! Always holds: a missing file is the cluster at hand as its administrator, in namespace `default`. The document is
+//! kept as it was read, so that writing it back loses nothing.
+
+use super::errors::{Failure, Outcome};
+use super::io::Host;
+use crate::yaml;
+use serde_json::{Value, json};
+
+/// A kubeconfig document and where it came from.
+#[derive(Clone, Debug)]
+pub struct Kubeconfig {
+    /// The file.
+    pub path: String,
+    /// Its content.
+    pub document: Value,
+}
+
+impl Kubeconfig {
+    /// The file that `--kubeconfig`, `$KUBECONFIG` or the home directory name.
+    ///
+    /// # Errors
+    /// When it is there but cannot be read.
+    pub fn load(host: &dyn Host, flag: &str) -> Outcome<Self> {
+        let variable = host.variable("KUBECONFIG").unwrap_or_default();
+        let listed = variable.split(':').find(|p| !p.is_empty());
+        let home = || format!("{}/.kube/config", host.variable("HOME").unwrap_or_else(|| "/root".to_owned()));
+        let path = match (flag, listed) {
+            ("", None) => home(),
+            ("", Some(listed)) => listed.to_owned(),
+            (flag, _) => flag.to_owned(),
+        };
+        if !host.exists(&path) {
+            if flag.is_empty() {
+                return Ok(Self { path, document: Self::admin() });
+            }
+            return Err(Failure::new(format!("stat {flag}: no such file or directory")));
+        }
+        let bytes = host.read_file(&path).map_err(|why| format!("open {path}: {why}"))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let failed = |e: yaml::Error| Failure::new(format!("error loading config file \"{path}\": {e}"));
+        let document =
+            yaml::parse(&text).map_err(failed)?.into_iter().next().map_or(Value::Null, |d| d.value);
+        Ok(Self { path, document })
+    }
+
+    /// What kubeadm writes for the administrator.
+    pub fn admin() -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "kubernetes", "cluster": {
+                "certificate-authority-data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==",
+                "server": "https://192.168.0.10:6443",
+            }}],
+            "contexts": [{"name": "kubernetes-admin@kubernetes", "context": {
+                "cluster": "kubernetes", "user": "kubernetes-admin",
+            }}],
+            "current-context": "kubernetes-admin@kubernetes",
+            "preferences": {},
+            "users": [{"name": "kubernetes-admin", "user": {
+                "client-certificate-data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCg==",
+                "client-key-data": "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQo=",
+            }}],
+        })
+    }
+
+    /// The name of the current context; empty when there is none.
+    pub fn current_context(&self) -> &str {
+        self.document["current-context"].as_str().unwrap_or("")
+    }
+
+    /// The context of this name.
+    pub fn context(&self, name: &str) -> Option<&Value> {
+        let contexts = self.document["contexts"].as_array()?;
+        contexts.iter().find(|c| c["name"] == name).map(|c| &c["context"])
+    }
+
+    /// The namespace of a context; the current one for an empty name.
+    ///
+    /// # Errors
+    /// When there is no such context.
+    pub fn namespace(&self, context: &str) -> Outcome<String> {
+        let name = if context.is_empty() { self.current_context() } else { context };
+        let found = self.context(name);
+        if found.is_none() && !name.is_empty() {
+            let why = if context.is_empty() {
+                format!("Error in configuration: context was not found for specified context: {name}")
+            } else {
+                format!("error: context \"{name}\" does not exist")
+            };
+            return Err(Failure::Text(why, 1));
+        }
+        let namespace = found.and_then(|c| c["namespace"].as_str()).filter(|n| !n.is_empty());
+        Ok(namespace.unwrap_or("default").to_owned())
+    }
+
+    /// The address of the server that a context talks to.
+    pub fn server(&self, context: &str) -> String {
+        let name = if context.is_empty() { self.current_context() } else { context };
+        let cluster = self.context(name).and_then(|c| c["cluster"].as_str()).unwrap_or("");
+        let clusters = self.document["clusters"].as_array().map_or(&[][..], Vec::as_slice);
+        let found = clusters.iter().find(|c| c["name"] == cluster);
+        found.and_then(|c| c["cluster"]["server"].as_str()).unwrap_or("https://192.168.0.10:6443").to_owned()
+    }
+}
