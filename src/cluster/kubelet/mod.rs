@@ -1,61 +1,202 @@
 //! kubelet: the life of pods on a node, from pulling images to the last signal.
+//!
+//! Always holds: a pod has at most one wake on the queue that counts, at the moment when something will happen to it;
+//! a running pod without probes has none. Statuses are written only when they differ. While a pod is being synced its
+//! [`run::PodRun`] is out of the kubelet, so that the rest of the cluster may be changed beside it.
 
-use super::{Cluster, NodeConfig};
-use crate::apiserver::{Change, Request, Response, StreamId, User};
+mod address;
+mod containers;
+mod ending;
+mod environment;
+mod hooks;
+pub mod log;
+mod node;
+mod notes;
+mod probes;
+pub mod run;
+mod status;
+mod streams;
+mod subresources;
+pub mod timing;
+mod volumes;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{node_ip, pod_cidr};
+pub use node::{add_node, down_since, power, remove_node};
+pub use streams::{StreamRead, close_stream, read_stream, write_stream};
+pub use subresources::serve;
+
+pub use crate::cluster::workload::http::{connect as connect_to_pod, http_to_pod, listens};
+
+use super::{Cluster, Wake as ClusterWake};
+use crate::apiserver::{Cause, Change, Origin};
+use crate::cluster::workload::files::Tree;
+use crate::object::{Kind, Object, ObjectName, Pod, SimTime, hash::Stream, meta::MetaExt};
+use imbl::{OrdMap, OrdSet};
+use run::PodRun;
+use std::sync::Arc;
 
 /// One node's kubelet, with its pods and images.
 #[derive(Clone, Debug)]
-pub struct Kubelet {}
+pub struct Kubelet {
+    /// The node's place in the order of joining: its addresses come from it.
+    pub(crate) index: u32,
+    /// Since when the machine has been without power.
+    pub(crate) down: Option<SimTime>,
+    /// The pods; `None` stands for one that is being synced right now.
+    pub(crate) pods: OrdMap<ObjectName, Option<Arc<PodRun>>>,
+    /// Images that are there, by full name.
+    pub(crate) images: OrdSet<Arc<str>>,
+    /// When the pulls that were asked for are over: one at a time.
+    pub(crate) pulls_until: SimTime,
+    /// Addresses given to pods.
+    pub(crate) addresses: OrdMap<u16, ObjectName>,
+    /// The last address given.
+    pub(crate) last_address: u16,
+    /// The node's own files, for `hostPath`.
+    pub(crate) files: Tree,
+    random: Stream,
+}
+
+/// What the nodes share, or the cluster needs of them: storage behind persistent volumes, and open streams.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    /// What is on each persistent volume, by its name.
+    pub(crate) disks: OrdMap<Arc<str>, Tree>,
+    /// Open streams.
+    pub(crate) streams: streams::Streams,
+    /// How many nodes have ever joined.
+    pub(crate) joined: u32,
+}
 
 impl Kubelet {
     /// Since when the machine is off; `None` while it runs.
-    pub(crate) fn down_since(&self) -> Option<crate::object::SimTime> {
-        None
+    pub(crate) fn down_since(&self) -> Option<SimTime> {
+        self.down
     }
 }
 
 /// What a kubelet wakes up for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wake {}
-
-/// What an open stream (`exec`, `attach`, `logs -f`) has for its client.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StreamRead {
-    /// Standard output since the last read.
-    pub stdout: Vec<u8>,
-    /// Standard error since the last read.
-    pub stderr: Vec<u8>,
-    /// The exit status, when the stream has ended and everything was read.
-    pub exit: Option<i32>,
+pub enum Wake {
+    /// Something is due for a pod.
+    Pod(ObjectName),
+    /// A joining node's network is ready.
+    Joined,
+    /// The machine has booted after its power came back.
+    Booted,
 }
 
-/// A node joins: its Node object, its lease, its kubelet.
-pub fn add_node(_cluster: &mut Cluster, _node: &NodeConfig) {}
+/// What a pod is synced with.
+pub(crate) struct Context<'a> {
+    pub cluster: &'a mut Cluster,
+    pub node: Arc<str>,
+    pub name: ObjectName,
+    pub pod: Arc<Pod>,
+    pub now: SimTime,
+}
 
-/// A node leaves: its machine goes, and so does its Node object.
-pub fn remove_node(_cluster: &mut Cluster, _node: &str) {}
+impl Context<'_> {
+    /// Who writes.
+    pub fn origin(&self) -> Origin {
+        node_origin(&self.node)
+    }
 
-/// Switches a machine off or on. Without power nothing runs on it, and its lease is no longer renewed.
-pub fn power(_cluster: &mut Cluster, _node: &str, _on: bool) {}
+    /// The node's kubelet.
+    pub fn kubelet(&mut self) -> Option<&mut Kubelet> {
+        self.cluster.kubelets.get_mut(&self.node)
+    }
+
+    /// A random wait below `spread`.
+    pub fn jitter(&mut self, spread: u64) -> u64 {
+        self.kubelet().map_or(0, |k| k.random.below(spread))
+    }
+}
+
+/// The origin of what a node's kubelet writes.
+pub(crate) fn node_origin(node: &str) -> Origin {
+    Origin { author: Arc::from(format!("system:node:{node}")), cause: Cause::Time }
+}
 
 /// Takes in a change: a pod bound here, changed or deleted.
-pub fn observe(_cluster: &mut Cluster, _change: &Change) {}
+pub fn observe(cluster: &mut Cluster, change: &Change) {
+    match change.key.kind {
+        Kind::Pod => observe_pod(cluster, change),
+        Kind::ConfigMap | Kind::Secret => volumes::source_changed(cluster, &change.key),
+        _ => {}
+    }
+}
+
+fn observe_pod(cluster: &mut Cluster, change: &Change) {
+    let Some(pod) = change.object().and_then(Object::cast::<Pod>) else { return };
+    let Some(node) = pod.spec.node_name.clone() else { return };
+    // What the kubelet wrote itself it knows already.
+    if change.new.is_some() && change.author.starts_with("system:node:") {
+        return;
+    }
+    let Some(kubelet) = cluster.kubelets.get(&node) else { return };
+    let known = kubelet.pods.contains_key(&change.key.name);
+    if kubelet.down.is_some() || (change.new.is_none() && !known) {
+        return;
+    }
+    let at = cluster.now() + timing::WATCH_LATENCY;
+    wake_pod(cluster, &node, &change.key.name, at);
+}
+
+/// Lets a pod be synced at `at`, or earlier if it will be anyhow.
+pub(crate) fn wake_pod(cluster: &mut Cluster, node: &Arc<str>, name: &ObjectName, at: SimTime) {
+    let run = cluster.kubelets.get_mut(node).and_then(|k| k.pods.get_mut(name)).and_then(Option::as_mut);
+    if let Some(run) = run {
+        if run.wake <= at {
+            return;
+        }
+        Arc::make_mut(run).wake = at;
+    }
+    cluster.queue.push(at, ClusterWake::Kubelet(node.clone(), Wake::Pod(name.clone())));
+}
 
 /// Does what is due.
-pub fn run(_cluster: &mut Cluster, _node: &str, _wake: Wake) {}
-
-/// Serves the pod subresources that need the node: `log`, `exec`, `attach`. `None` for any other request.
-pub fn serve(_cluster: &mut Cluster, _request: &Request, _user: &User) -> Option<Response> {
-    None
+pub fn run(cluster: &mut Cluster, node: &str, wake: Wake) {
+    match wake {
+        Wake::Pod(name) => worker::wake(cluster, node, &name),
+        Wake::Joined => node::joined(cluster, node),
+        Wake::Booted => node::booted(cluster, node),
+    }
 }
 
-/// Reads what an open stream has.
-pub fn read_stream(_cluster: &mut Cluster, _id: StreamId) -> StreamRead {
-    StreamRead { exit: Some(1), ..StreamRead::default() }
+/// Where a pod runs: its node's kubelet has it, and the node has power.
+pub(crate) fn place_of(cluster: &Cluster, pod: &ObjectName) -> Place {
+    let Some(object) = cluster.api.store.fetch::<Pod>(pod) else { return Place::Nowhere };
+    let Some(node) = object.spec.node_name.clone() else { return Place::Nowhere };
+    match cluster.kubelets.get(&node) {
+        None => Place::Nowhere,
+        Some(kubelet) if kubelet.down.is_some() => Place::Dark,
+        Some(kubelet) => {
+            let run = kubelet.pods.get(pod).and_then(Option::as_ref);
+            if run.is_some_and(|r| *r.uid == *object.uid_str()) { Place::Node(node) } else { Place::Nowhere }
+        }
+    }
 }
 
-/// Writes to an open stream's standard input; `None` closes it.
-pub fn write_stream(_cluster: &mut Cluster, _id: StreamId, _bytes: Option<&[u8]>) {}
+/// Where a pod is.
+pub(crate) enum Place {
+    /// On this node.
+    Node(Arc<str>),
+    /// On a node without power.
+    Dark,
+    /// On none.
+    Nowhere,
+}
 
-/// Ends a stream, as Ctrl-C of its client does.
-pub fn close_stream(_cluster: &mut Cluster, _id: StreamId) {}
+/// A pod's run, to read.
+pub(crate) fn run_of<'a>(cluster: &'a Cluster, node: &str, pod: &ObjectName) -> Option<&'a PodRun> {
+    cluster.kubelets.get(node)?.pods.get(pod)?.as_deref()
+}
+
+/// A pod's run, to change.
+pub(crate) fn run_mut<'a>(cluster: &'a mut Cluster, node: &str, pod: &ObjectName) -> Option<&'a mut PodRun> {
+    cluster.kubelets.get_mut(node)?.pods.get_mut(pod)?.as_mut().map(Arc::make_mut)
+}

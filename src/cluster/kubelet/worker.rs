@@ -1,0 +1,188 @@
+//! The pod worker: one pass over a pod, doing all that is due and asking to be woken for what comes next.
+
+use super::run::{self, NEVER, PodRun, Role, Sandbox, Stage, spec_of};
+use super::{Context, containers, ending, probes, status, streams, timing, volumes, wake_pod};
+use crate::cluster::Cluster;
+use crate::cluster::workload::process;
+use crate::object::{ObjectName, Pod, SimTime, meta::MetaExt};
+use std::sync::Arc;
+
+/// A pod's moment has come.
+pub(super) fn wake(cluster: &mut Cluster, node: &str, name: &ObjectName) {
+    let now = cluster.now();
+    let Some(kubelet) = cluster.kubelets.get_mut(node) else { return };
+    if kubelet.down.is_some() {
+        return;
+    }
+    if let Some(Some(run)) = kubelet.pods.get_mut(name) {
+        if run.wake > now {
+            return; // a later wake stands for it
+        }
+        Arc::make_mut(run).wake = NEVER;
+        process::run_pod(cluster, node, name);
+        probes::run_pod(cluster, node, name);
+        streams::serve_pod(cluster, node, name);
+    }
+    sync(cluster, node, name);
+}
+
+/// Brings the pod nearer to what its object asks for.
+fn sync(cluster: &mut Cluster, node: &str, name: &ObjectName) {
+    let now = cluster.now();
+    let object = cluster.api.store.fetch::<Pod>(name).cloned();
+    let object = object.filter(|p| p.spec.node_name.as_deref() == Some(node));
+    let Some(kubelet) = cluster.kubelets.get_mut(node) else { return };
+    let run = kubelet.pods.get_mut(name).and_then(Option::take);
+    let pod = match (object, run) {
+        (Some(pod), Some(run)) if *run.uid == *pod.uid_str() => {
+            work(cluster, node, name, pod, run, now);
+            return;
+        }
+        // The object is gone, or another pod has its name: the old one's processes end at once.
+        (Some(pod), Some(_)) => {
+            forget(cluster, node, name);
+            pod
+        }
+        (None, Some(_)) => {
+            forget(cluster, node, name);
+            return;
+        }
+        (Some(pod), None) => pod,
+        (None, None) => return,
+    };
+    // Nothing is done for a pod that is over, or that only a finalizer holds.
+    let over = matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let held = pod.is_terminating() && pod.metadata.deletion_grace_period_seconds == Some(0);
+    if (over && !pod.is_terminating()) || held {
+        return;
+    }
+    let run = Arc::new(PodRun::new(&pod, now));
+    work(cluster, node, name, pod, run, now);
+}
+
+/// Lets go of all that the node has of a pod.
+pub(super) fn forget(cluster: &mut Cluster, node: &str, name: &ObjectName) {
+    let Some(kubelet) = cluster.kubelets.get_mut(node) else { return };
+    kubelet.pods.remove(name);
+    let given: Vec<u16> = kubelet.addresses.iter().filter(|(_, n)| *n == name).map(|(a, _)| *a).collect();
+    for address in given {
+        kubelet.addresses.remove(&address);
+    }
+    streams::drop_of_pod(cluster, name);
+}
+
+fn work(cluster: &mut Cluster, node: &str, name: &ObjectName, pod: Arc<Pod>, run: Arc<PodRun>, now: SimTime) {
+    let mut run = run;
+    let node: Arc<str> = Arc::from(node);
+    let mut cx = Context { cluster, node: node.clone(), name: name.clone(), pod, now };
+    if let Some(kubelet) = cx.kubelet() {
+        kubelet.pods.insert(name.clone(), None);
+    }
+    let object = cx.pod.clone();
+    let over = drive(&mut cx, Arc::make_mut(&mut run));
+    if over == Over::Removed {
+        forget(cluster, &node, name);
+        return;
+    }
+    let next = deadline(&object, &run, now);
+    if let Some(kubelet) = cluster.kubelets.get_mut(&node) {
+        kubelet.pods.insert(name.clone(), Some(run));
+    }
+    if next < NEVER {
+        wake_pod(cluster, &node, name, next.max(SimTime(now.0 + 1)));
+    }
+}
+
+/// Whether there is anything left of a pod.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// There is.
+    No,
+    /// Its object is gone.
+    Removed,
+}
+
+fn drive(cx: &mut Context, run: &mut PodRun) -> Over {
+    ending::begin_if_asked(cx, run);
+    if run.ending.is_some() {
+        if ending::drive(cx, run) == Over::Removed {
+            return Over::Removed;
+        }
+    } else if run.sandbox != Sandbox::Stopped {
+        drive_sandbox(cx, run);
+        if run.sandbox == Sandbox::Ready {
+            containers::drive(cx, run);
+            ending::stop_when_done(cx, run);
+        }
+    }
+    if run.report <= cx.now {
+        run.report = NEVER;
+        status::write(cx, run);
+    }
+    Over::No
+}
+
+/// Volumes, then the sandbox with its address.
+fn drive_sandbox(cx: &mut Context, run: &mut PodRun) {
+    if let Sandbox::Mounting { at, tries } = run.sandbox {
+        if at > cx.now {
+            return;
+        }
+        match volumes::mount(cx, run) {
+            Ok(()) => {
+                let wait = timing::MOUNT + timing::SANDBOX + cx.jitter(timing::RUNTIME_SPREAD);
+                run.sandbox = Sandbox::Starting(cx.now + wait);
+            }
+            Err(()) => {
+                let wait = timing::MOUNT_BASE.saturating_mul(1 << tries.min(20)).min(timing::MOUNT_MAX);
+                run.sandbox = Sandbox::Mounting { at: cx.now + wait, tries: tries + 1 };
+            }
+        }
+    }
+    if let Sandbox::Starting(at) = run.sandbox
+        && at <= cx.now
+    {
+        run.sandbox = Sandbox::Ready;
+        if cx.pod.spec.host_network != Some(true) {
+            let name = cx.name.clone();
+            run.address = cx.kubelet().map_or(0, |k| k.take_address(&name));
+        }
+    }
+}
+
+/// When something will happen to the pod by itself.
+fn deadline(pod: &Pod, run: &PodRun, now: SimTime) -> SimTime {
+    let mut next = run.report;
+    if let Some(due) = ending::active_deadline(pod, run) {
+        next = next.min(due);
+    }
+    match run.sandbox {
+        Sandbox::Mounting { at, .. } | Sandbox::Starting(at) if run.ending.is_none() => next = next.min(at),
+        _ => {}
+    }
+    if let Some(ending) = &run.ending {
+        next = next.min(ending.tidy_at.unwrap_or(ending.deadline));
+    }
+    for container in &run.containers {
+        next = next.min(containers::deadline(container, run.ending.is_some()));
+        next = next.min(process::deadline(container, now)).min(probes::deadline(container));
+    }
+    if let Some(volumes) = &run.volumes {
+        next = next.min(volumes.refresh);
+    }
+    next
+}
+
+/// Whether every init container has done what it is for, sidecars started included.
+pub(super) fn initialized(pod: &Pod, run: &PodRun) -> bool {
+    run.containers.iter().enumerate().all(|(i, container)| match spec_of(pod, i) {
+        Some((_, Role::Init)) => container.succeeded(),
+        Some((_, Role::Sidecar)) => container.started || matches!(container.stage, Stage::Exited(_)),
+        _ => true,
+    })
+}
+
+/// The role of a container, `Main` for one that the spec does not have.
+pub(super) fn role(pod: &Pod, index: usize) -> Role {
+    run::spec_of(pod, index).map_or(Role::Main, |(_, role)| role)
+}
