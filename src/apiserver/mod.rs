@@ -15,6 +15,7 @@ pub mod patch;
 pub mod route;
 pub mod schema;
 pub mod store;
+pub mod strategy;
 pub mod tables;
 pub mod validation;
 
@@ -94,6 +95,7 @@ impl ApiServer {
         let mut object = object;
         let kind = object.kind();
         self.prepare_meta(&mut object);
+        strategy::prepare_create(&mut object);
         defaults::apply(&mut object);
         if self.store.get(&object.key()).is_some() {
             return Err(ApiError::already_exists(kind, object.name_str()));
@@ -145,22 +147,25 @@ impl ApiServer {
         }
         route::keep_other_part(&mut object, &old, part);
         keep_server_fields(&mut object, &old);
-        defaults::apply(&mut object);
         if part == Part::Spec {
+            strategy::prepare_update(&mut object, &old, part);
+            defaults::apply(&mut object);
             admission::admit_update(self, &mut object, &old, origin)?;
         }
         let errors = validation::update(&object, &old, part);
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, &key.name.name, errors));
         }
+        let allocators = self.allocators.clone();
         if part == Part::Spec {
             allocate::on_update(self, &mut object, &old)?;
-            if object.meta().generation.is_some() && validation::spec_differs(&object, &old) {
+            if object.meta().generation.is_some() && strategy::counts(&object, &old) {
                 let meta = object.meta_mut();
                 meta.generation = Some(meta.generation.unwrap_or(0) + 1);
             }
         }
         if object == old || dry_run {
+            self.allocators = allocators;
             return Ok(object);
         }
         self.share_spec(&mut object);
@@ -264,7 +269,7 @@ impl ApiServer {
     /// Name, uid, creation time and generation of a new object.
     fn prepare_meta(&mut self, object: &mut Object) {
         let namespaced = object.kind().info().namespaced;
-        let generation = validation::has_generation(object.kind());
+        let generation = strategy::has_generation(object.kind());
         let uid = self.names.uuid();
         let now = self.now;
         let meta = object.meta();
