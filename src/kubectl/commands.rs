@@ -150,6 +150,10 @@ pub static ALL: &[&Command] = &[
     // Reading.
     &super::get::COMMAND,
     // Writing.
+    &super::create::COMMAND,
+    &super::rollout::COMMAND,
+    &super::cordon::COMMAND,
+    &super::cordon::UNCORDON,
     // Both.
     &super::help::OPTIONS,
 ];

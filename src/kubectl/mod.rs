@@ -5,6 +5,8 @@
 
 pub mod call;
 pub mod commands;
+pub mod cordon;
+pub mod create;
 pub mod errors;
 pub mod flags;
 pub mod get;
@@ -16,8 +18,13 @@ pub mod manifest;
 pub mod mapper;
 pub mod output;
 pub mod resource;
+pub mod rollout;
 pub mod table;
 pub mod template;
+pub mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use call::Call;
 pub use errors::{Failure, Outcome};

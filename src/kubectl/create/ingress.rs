@@ -16,7 +16,9 @@ pub fn generate(options: &Options) -> Generated {
     let mut annotations = serde_json::Map::new();
     for annotation in options.list("annotation") {
         let Some((key, value)) = annotation.split_once('=') else {
-            return Err(format!("annotation {annotation} is invalid and should be in format key=[value]").into());
+            return Err(
+                format!("annotation {annotation} is invalid and should be in format key=[value]").into()
+            );
         };
         annotations.insert(key.to_owned(), json!(value));
     }
@@ -55,8 +57,9 @@ struct Rule {
 
 impl Rule {
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("rule {text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]");
+        let wrong = || {
+            format!("rule {text} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]")
+        };
         let (place, rest) = text.split_once('=').ok_or_else(wrong)?;
         let (host, path) = place.split_once('/').ok_or_else(wrong)?;
         let (target, tls) = match rest.split_once(',') {

@@ -22,10 +22,11 @@ pub fn generate_cluster(options: &Options) -> Generated {
     let (verbs, resources) = (options.list("verb"), options.list("resource"));
     if !aggregation.is_empty() {
         if !(verbs.is_empty() && resources.is_empty() && urls.is_empty()) {
-            return Err("aggregation rule must be specified without non-resource-urls, resources and verbs".into());
+            return Err(
+                "aggregation rule must be specified without non-resource-urls, resources and verbs".into()
+            );
         }
-        role["aggregationRule"] =
-            json!({"clusterRoleSelectors": [label_selector(&aggregation.join(","))?]});
+        role["aggregationRule"] = json!({"clusterRoleSelectors": [label_selector(&aggregation.join(","))?]});
         role["rules"] = Value::Null;
         return Ok(role);
     }
@@ -55,7 +56,7 @@ fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
     }
     let names = unique(&options.list("resource-name"));
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for resource in &resources {
+    for resource in resources {
         let (group, plural) = resolve(resource)?;
         match groups.iter_mut().find(|(g, _)| *g == group) {
             Some((_, plurals)) if plurals.contains(&plural) => {}

@@ -134,9 +134,7 @@ fn read_file(options: &Options, path: &str) -> Result<Vec<u8>, Failure> {
 fn parse_source(source: &str) -> Result<(&str, &str), Failure> {
     match source.split_once('=') {
         None => Ok((source.trim_end_matches('/').rsplit('/').next().unwrap_or(source), source)),
-        Some((_, rest)) if rest.contains('=') => {
-            Err("key names or file paths cannot contain '='".into())
-        }
+        Some((_, rest)) if rest.contains('=') => Err("key names or file paths cannot contain '='".into()),
         Some(("", path)) => Err(format!("key name for file path {path} missing").into()),
         Some((key, "")) => Err(format!("file path for key name {key} missing").into()),
         Some(parts) => Ok(parts),

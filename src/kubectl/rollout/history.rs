@@ -6,8 +6,8 @@ use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::Outcome;
 use crate::kubectl::flags::Flag;
-use crate::kubectl::write::flags::{FILES, OUTPUT, SELECTOR};
 use crate::kubectl::resource::Info;
+use crate::kubectl::write::flags::{FILES, OUTPUT, SELECTOR};
 use crate::kubectl::write::{self, pod_template};
 use serde_json::{Value, json};
 
@@ -21,12 +21,7 @@ pub static COMMAND: Command = Command {
         ("View the rollout history of a deployment", "kubectl rollout history deployment/abc"),
         ("View the details of daemonset revision 3", "kubectl rollout history daemonset/abc --revision=3"),
     ],
-    flags: &[
-        FILES,
-        SELECTOR,
-        OUTPUT,
-        &[Flag::int("revision", "0", "Show this revision in full")],
-    ],
+    flags: &[FILES, SELECTOR, OUTPUT, &[Flag::int("revision", "0", "Show this revision in full")]],
     run: Some(|call| -> Running { Box::pin(run(call)) }),
     ..Command::NEW
 };

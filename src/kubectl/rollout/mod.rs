@@ -40,7 +40,10 @@ pub static COMMAND: Command = Command {
 /// # Errors
 /// When there are no arguments, or one of the objects is not there.
 async fn select(call: &Call) -> Outcome<Vec<Info>> {
-    if call.args().is_empty() && call.flags.list("filename").is_empty() && call.flags.text("kustomize").is_empty() {
+    if call.args().is_empty()
+        && call.flags.list("filename").is_empty()
+        && call.flags.text("kustomize").is_empty()
+    {
         return Err("required resource not specified".into());
     }
     write::existing(call, call.args(), Bare::All).await
@@ -48,7 +51,11 @@ async fn select(call: &Call) -> Outcome<Vec<Info>> {
 
 /// Patches every target with what `change` makes of it and says `operation`. A target that cannot be changed does
 /// not hold up the others.
-async fn change_each(call: &Call, operation: &str, change: fn(&Call, &Info) -> Outcome<Value>) -> Outcome<()> {
+async fn change_each(
+    call: &Call,
+    operation: &str,
+    change: fn(&Call, &Info) -> Outcome<Value>,
+) -> Outcome<()> {
     let mut failures = Vec::new();
     for target in select(call).await? {
         let patch = match change(call, &target) {

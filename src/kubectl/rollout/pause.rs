@@ -4,8 +4,8 @@ use super::change_each;
 use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
-use crate::kubectl::write::flags::{FIELD_MANAGER, FILES, OUTPUT, SELECTOR};
 use crate::kubectl::resource::Info;
+use crate::kubectl::write::flags::{FIELD_MANAGER, FILES, OUTPUT, SELECTOR};
 use serde_json::{Value, json};
 
 /// `kubectl rollout pause`.

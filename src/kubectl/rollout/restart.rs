@@ -4,8 +4,8 @@ use super::change_each;
 use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
-use crate::kubectl::write::flags::{FIELD_MANAGER, FILES, OUTPUT, SELECTOR};
 use crate::kubectl::resource::Info;
+use crate::kubectl::write::flags::{FIELD_MANAGER, FILES, OUTPUT, SELECTOR};
 use serde_json::{Value, json};
 
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -17,7 +17,10 @@ pub static COMMAND: Command = Command {
     summary: "Restart a resource",
     usage: "restart RESOURCE",
     examples: &[
-        ("Restart all deployments in the test-namespace namespace", "kubectl rollout restart deployment -n test-namespace"),
+        (
+            "Restart all deployments in the test-namespace namespace",
+            "kubectl rollout restart deployment -n test-namespace",
+        ),
         ("Restart a deployment", "kubectl rollout restart deployment/nginx"),
     ],
     flags: &[FILES, SELECTOR, OUTPUT, FIELD_MANAGER],

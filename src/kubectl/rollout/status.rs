@@ -6,8 +6,8 @@ use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::flags::Flag;
-use crate::kubectl::write::flags::{FILES, SELECTOR};
 use crate::kubectl::resource::Info;
+use crate::kubectl::write::flags::{FILES, SELECTOR};
 use crate::object::SimTime;
 use serde_json::Value;
 
@@ -127,7 +127,8 @@ fn deployment(name: &str, object: &Value, seen: bool, revision: i64) -> Outcome<
         let running = object["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str();
         let running: i64 = running.and_then(|r| r.parse().ok()).unwrap_or(0);
         if running != revision {
-            let text = format!("desired revision ({revision}) is different from the running revision ({running})");
+            let text =
+                format!("desired revision ({revision}) is different from the running revision ({running})");
             return Err(text.into());
         }
     }
@@ -159,7 +160,8 @@ fn daemon_set(name: &str, status: &Value, seen: bool) -> Status {
         return waiting("Waiting for daemon set spec update to be observed...".to_owned());
     }
     let wanted = number(&status["desiredNumberScheduled"]);
-    let (updated, available) = (number(&status["updatedNumberScheduled"]), number(&status["numberAvailable"]));
+    let (updated, available) =
+        (number(&status["updatedNumberScheduled"]), number(&status["numberAvailable"]));
     let unfinished = format!("Waiting for daemon set {name:?} rollout to finish:");
     if updated < wanted {
         waiting(format!("{unfinished} {updated} out of {wanted} new pods have been updated..."))
@@ -218,10 +220,15 @@ mod tests {
     #[test]
     fn texts_are_those_of_kubectl() {
         let deployment = |spec: Value, status: Value| {
-            text(json!({"kind": "Deployment", "metadata": {"name": "web", "generation": 1}, "spec": spec, "status": status}))
+            text(
+                json!({"kind": "Deployment", "metadata": {"name": "web", "generation": 1}, "spec": spec, "status": status}),
+            )
         };
         let spec = json!({"replicas": 3});
-        assert_eq!(deployment(spec.clone(), json!({})), "Waiting for deployment spec update to be observed...");
+        assert_eq!(
+            deployment(spec.clone(), json!({})),
+            "Waiting for deployment spec update to be observed..."
+        );
         assert_eq!(
             deployment(spec.clone(), json!({"observedGeneration": 1, "updatedReplicas": 1})),
             "Waiting for deployment \"web\" rollout to finish: 1 out of 3 new replicas have been updated..."
@@ -234,7 +241,8 @@ mod tests {
             deployment(spec.clone(), json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3})),
             "Waiting for deployment \"web\" rollout to finish: 0 of 3 updated replicas are available..."
         );
-        let full = json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3});
+        let full =
+            json!({"observedGeneration": 1, "updatedReplicas": 3, "replicas": 3, "availableReplicas": 3});
         assert_eq!(deployment(spec.clone(), full), "deployment \"web\" successfully rolled out (done)");
         let late = json!({"observedGeneration": 1, "conditions": [
             {"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]});
@@ -242,7 +250,10 @@ mod tests {
         let set = json!({"kind": "StatefulSet", "metadata": {"name": "db", "generation": 1},
             "spec": {"replicas": 2, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}},
             "status": {"observedGeneration": 1, "readyReplicas": 2, "updatedReplicas": 2}});
-        assert_eq!(text(set.clone()), "partitioned roll out complete: 2 new pods have been updated... (done)");
+        assert_eq!(
+            text(set.clone()),
+            "partitioned roll out complete: 2 new pods have been updated... (done)"
+        );
         let mut on_delete = set;
         on_delete["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
         assert_eq!(text(on_delete), "rollout status is only available for RollingUpdate strategy type");

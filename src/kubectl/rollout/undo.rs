@@ -6,8 +6,8 @@ use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::flags::Flag;
-use crate::kubectl::write::flags::{DRY_RUN, FILES, OUTPUT, SELECTOR};
 use crate::kubectl::resource::Info;
+use crate::kubectl::write::flags::{DRY_RUN, FILES, OUTPUT, SELECTOR};
 use crate::kubectl::write::{self, DryRun, LAST_APPLIED, Patch, pod_template};
 use serde_json::{Value, json};
 
@@ -76,15 +76,18 @@ async fn undo(call: &Call, target: &Info, dry_run: DryRun) -> Outcome<String> {
         return Ok(pod_template::describe(chosen.template()));
     }
     if deployment && target.object["spec"]["paused"] == true {
-        return Err("cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try \
+        return Err(
+            "cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try \
                     again"
-            .into());
+                .into(),
+        );
     }
     let template = without_hash(chosen.template());
     if template == without_hash(&target.object["spec"]["template"]) {
         return Ok(format!("skipped rollback (current template already matches revision {wanted})"));
     }
-    let patch = if deployment { deployment_patch(target, chosen, &template) } else { chosen.object["data"].clone() };
+    let patch =
+        if deployment { deployment_patch(target, chosen, &template) } else { chosen.object["data"].clone() };
     let kind = if deployment { Patch::Json } else { Patch::Strategic };
     let patched = write::patch(call, target, kind, patch, dry_run).await;
     patched.map_err(|failure| format!("failed restoring revision {wanted}: {}", failure.message()))?;

@@ -37,12 +37,8 @@ pub const LOCAL: &[Flag] = &[Flag::bool("local", "Work on the objects of -f only
 
 /// `--timeout`, `--wait`, `--grace-period`, `--force` and `--cascade`, of commands that delete.
 pub const DELETE: &[Flag] = &[
-    Flag::text(
-        "cascade",
-        "background",
-        "What becomes of the dependents: background, foreground, or orphan",
-    )
-    .bare("background"),
+    Flag::text("cascade", "background", "What becomes of the dependents: background, foreground, or orphan")
+        .bare("background"),
     Flag::bool("force", "Delete at once and do not wait for the confirmation"),
     Flag::int("grace-period", "-1", "Seconds for a pod to end by itself; negative is its own"),
     Flag::duration("timeout", "0s", "When to give up waiting; 0 takes it from the size of the object"),

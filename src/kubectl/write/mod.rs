@@ -117,7 +117,13 @@ pub async fn patch(call: &Call, info: &Info, kind: Patch, body: Value, dry_run: 
 ///
 /// # Errors
 /// The server's answer.
-pub async fn patch_path(call: &Call, path: &str, kind: Patch, body: Value, dry_run: DryRun) -> Outcome<Value> {
+pub async fn patch_path(
+    call: &Call,
+    path: &str,
+    kind: Patch,
+    body: Value,
+    dry_run: DryRun,
+) -> Outcome<Value> {
     let mut request = Request::with_body(Method::Patch, path, body);
     kind.content_type().clone_into(&mut request.content_type);
     call.request(manage(call, dry_run.mark(request))).await
