@@ -169,7 +169,7 @@ impl ApiServer {
             return Ok(object);
         }
         self.share_spec(&mut object);
-        if object.is_terminating() && !store::held_back(&object) {
+        if object.is_terminating() && !store::held_back(&object) && !namespace_has_finalizers(&object) {
             allocate::release(self, &object);
             self.store.commit(key, None, origin, self.now);
             return Ok(object);

@@ -5,10 +5,19 @@
 //! order; after the first that fails only a [`Write::StatusAfter`] still happens, and the key is tried again with
 //! growing waits.
 
+pub mod daemon_set;
 pub mod deployment;
+pub mod endpoint_slice;
+pub mod endpoints;
+pub mod garbage_collector;
+pub mod history;
 #[cfg(test)]
 mod lab;
+pub mod namespace;
+pub mod nodes;
 pub mod replicaset;
+pub mod service_account;
+pub mod service_pods;
 pub mod support;
 
 use super::events::{self, Note};
@@ -122,8 +131,20 @@ pub struct Controller {
 }
 
 /// Every controller. The order is that of reconciling when several see the same change.
-pub const CONTROLLERS: &[Controller] =
-    &[deployment::CONTROLLER, replicaset::CONTROLLER, replicaset::REPLICATION_CONTROLLER];
+#[rustfmt::skip]
+pub const CONTROLLERS: &[Controller] = &[
+    deployment::CONTROLLER,
+    replicaset::CONTROLLER,
+    replicaset::REPLICATION_CONTROLLER,
+    daemon_set::CONTROLLER,
+    garbage_collector::CONTROLLER,
+    service_account::CONTROLLER,
+    service_account::ROOT_CA,
+    namespace::CONTROLLER,
+    endpoints::CONTROLLER,
+    endpoint_slice::CONTROLLER,
+    endpoint_slice::MIRRORING,
+];
 
 /// A controller's place in [`CONTROLLERS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,101 @@
+//! A pod a node, where it suits, and updates one after the other.
+
+use super::super::lab::{Lab, lab};
+use super::*;
+use serde_json::{Value, json};
+
+fn node(lab: &mut Lab, name: &str, taints: Value) {
+    lab.create(json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"n": name}},
+        "spec": {"taints": taints}
+    }));
+}
+
+fn agent(lab: &mut Lab, strategy: Value) {
+    lab.create(json!({
+        "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "agent"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "agent"}},
+            "updateStrategy": strategy,
+            "template": {
+                "metadata": {"labels": {"app": "agent"}},
+                "spec": {"containers": [{"name": "c", "image": "fluentd:1"}]}
+            }
+        }
+    }));
+}
+
+fn four_nodes() -> Lab {
+    let mut lab = lab();
+    node(&mut lab, "cp", json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]));
+    for name in ["w1", "w2", "w3"] {
+        node(&mut lab, name, json!([]));
+    }
+    lab
+}
+
+fn counts(lab: &Lab) -> (i32, i32, i32, i32) {
+    let status = lab.get::<DaemonSet>("agent").status.clone().unwrap_or_default();
+    (
+        status.desired_number_scheduled,
+        status.number_ready,
+        status.updated_number_scheduled.unwrap_or(0),
+        status.number_misscheduled,
+    )
+}
+
+#[test]
+fn one_pod_on_each_node_that_suits() {
+    let mut lab = four_nodes();
+    agent(&mut lab, json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}));
+    lab.advance(100).pods_ready().advance(100);
+    assert_eq!(counts(&lab), (3, 3, 3, 0));
+    let pod = &lab.all::<Pod>()[0];
+    assert!(pod.label(HASH_LABEL).is_some_and(|h| !h.is_empty()));
+    assert_eq!(pod.spec.tolerations.as_ref().map(Vec::len), Some(6));
+    lab.edit::<DaemonSet>("agent", |set| {
+        let template = &mut set.spec.get_or_insert_default().template;
+        template.spec.get_or_insert_default().node_selector =
+            Some(BTreeMap::from([("n".to_owned(), "w1".to_owned())]));
+    });
+    for _ in 0..4 {
+        lab.advance(100).pods_ready();
+    }
+    assert_eq!(counts(&lab), (1, 1, 1, 0));
+}
+
+#[test]
+fn updates_go_node_by_node() {
+    for (strategy, steps) in [
+        (
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}),
+            vec![1, 2, 3],
+        ),
+        (
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2, "maxSurge": 0}}),
+            vec![2, 3, 3],
+        ),
+        (
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}),
+            vec![1, 2, 3],
+        ),
+        (json!({"type": "OnDelete"}), vec![0, 0, 0]),
+    ] {
+        let mut lab = four_nodes();
+        agent(&mut lab, strategy.clone());
+        lab.advance(100).pods_ready().advance(100);
+        lab.edit::<DaemonSet>("agent", |set| {
+            let template = &mut set.spec.get_or_insert_default().template;
+            template.spec.get_or_insert_default().containers[0].image = Some("fluentd:2".to_owned());
+        });
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            lab.advance(100);
+            seen.push(counts(&lab).2);
+            lab.pods_ready();
+        }
+        assert_eq!(seen, steps, "{strategy}");
+        lab.advance(100);
+        assert!(lab.all::<k8s_openapi::api::apps::v1::ControllerRevision>().len() == 2);
+    }
+}

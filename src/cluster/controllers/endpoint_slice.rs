@@ -1,0 +1,446 @@
+//! The EndpointSlice controller, and the one that mirrors Endpoints of Services without a selector.
+//!
+//! Always holds: endpoints that stay keep their slice and their place in it; a slice has at most [`LIMIT`]. From
+//! `staging/src/k8s.io/endpointslice`.
+
+use super::service_pods::{self, HEADLESS};
+use super::{Controller, Keys, View, Write, support};
+use crate::apiserver::{Change, DeleteOptions};
+use crate::object::{Kind, ObjectKey, ObjectMeta, Pod, Resource, meta::MetaExt, meta::owner_ref};
+use k8s_openapi::api::core::v1::{EndpointAddress, EndpointSubset, Endpoints, Node, Service};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// `endpointslice-controller` in the table.
+pub const CONTROLLER: Controller = Controller { name: "endpointslice-controller", watch, reconcile };
+/// `endpointslicemirroring-controller` in the table.
+pub const MIRRORING: Controller =
+    Controller { name: "endpointslicemirroring-controller", watch: watch_endpoints, reconcile: mirror };
+
+/// How many endpoints a slice has at most.
+pub const LIMIT: usize = 100;
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+const BY_CONTROLLER: &str = "endpointslice-controller.k8s.io";
+const BY_MIRRORING: &str = "endpointslicemirroring-controller.k8s.io";
+const SKIP_MIRROR: &str = "endpointslice.kubernetes.io/skip-mirror";
+const ENDPOINTS_MANAGED_BY: &str = "endpoints.kubernetes.io/managed-by";
+const TRIGGER_TIME: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+
+fn watch(change: &Change, view: &View, keys: &mut Keys) {
+    match change.key.kind {
+        Kind::Service if change.new.is_some() => keys.push(change.key.clone()),
+        Kind::Pod => service_pods::push_services(change, view, keys),
+        Kind::EndpointSlice if change.new.is_none() => {
+            push_service(change, BY_CONTROLLER, Kind::Service, keys)
+        }
+        _ => {}
+    }
+}
+
+fn watch_endpoints(change: &Change, _: &View, keys: &mut Keys) {
+    match change.key.kind {
+        Kind::Service | Kind::Endpoints => {
+            keys.push(ObjectKey { kind: Kind::Endpoints, name: change.key.name.clone() });
+        }
+        Kind::EndpointSlice if change.new.is_none() => {
+            push_service(change, BY_MIRRORING, Kind::Endpoints, keys)
+        }
+        _ => {}
+    }
+}
+
+fn push_service(change: &Change, manager: &str, kind: Kind, keys: &mut Keys) {
+    let Some(slice) = &change.old else { return };
+    if let Some(name) = slice.label(SERVICE_NAME).filter(|_| slice.label(MANAGED_BY) == Some(manager)) {
+        keys.push(ObjectKey::new(kind, change.key.name.namespace.clone(), name));
+    }
+}
+
+/// The slices that a controller keeps for a Service, by name.
+fn slices(view: &View, service: &ObjectKey, manager: &str) -> Vec<Arc<EndpointSlice>> {
+    let (namespace, name) = (&*service.name.namespace, &*service.name.name);
+    view.store
+        .all_in::<EndpointSlice>(namespace)
+        .filter(|s| s.label(SERVICE_NAME) == Some(name) && s.label(MANAGED_BY) == Some(manager))
+        .cloned()
+        .collect()
+}
+
+type Ports = Vec<EndpointPort>;
+
+/// The endpoints that a Service should have, in groups of the same ports.
+type Wanted = Vec<(Ports, Vec<Endpoint>)>;
+
+fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
+    let Some(service) = view.store.fetch::<Service>(&key.name) else { return Vec::new() };
+    let Some(selector) = service_pods::selector(service) else { return Vec::new() };
+    if service.is_terminating() {
+        return Vec::new();
+    }
+    let mut wanted: Wanted = Vec::new();
+    let mut latest = service.created();
+    for pod in service_pods::pods(view, service, &selector) {
+        let ports = ports(service, pod);
+        if ports.is_empty() && !service_pods::is_headless(service) {
+            continue;
+        }
+        latest = latest.max(support::ready_since(pod).unwrap_or_default());
+        let endpoint = endpoint(view, service, pod);
+        match wanted.iter_mut().find(|(p, _)| *p == ports) {
+            Some((_, list)) => list.push(endpoint),
+            None => wanted.push((ports, vec![endpoint])),
+        }
+    }
+    if wanted.is_empty() {
+        wanted.push((Vec::new(), Vec::new())); // a placeholder, so that there is one slice at least
+    }
+    let model = Model {
+        metadata: metadata(service, owner_ref(Kind::Service, &service.metadata), BY_CONTROLLER),
+        existing: slices(view, key, BY_CONTROLLER),
+        trigger: latest.to_api().0.to_string(),
+    };
+    model.distribute(wanted)
+}
+
+fn metadata(service: &Service, owner: crate::object::OwnerReference, manager: &str) -> ObjectMeta {
+    let mut labels = service.metadata.labels.clone().unwrap_or_default();
+    labels.remove(HEADLESS);
+    labels.insert(SERVICE_NAME.to_owned(), service.name_str().to_owned());
+    labels.insert(MANAGED_BY.to_owned(), manager.to_owned());
+    if service_pods::is_headless(service) && manager == BY_CONTROLLER {
+        labels.insert(HEADLESS.to_owned(), String::new());
+    }
+    ObjectMeta {
+        generate_name: Some(format!("{}-", service.name_str())),
+        namespace: service.metadata.namespace.clone(),
+        labels: Some(labels),
+        owner_references: Some(vec![owner]),
+        ..ObjectMeta::default()
+    }
+}
+
+fn ports(service: &Service, pod: &Pod) -> Ports {
+    let wanted = service.spec.iter().flat_map(|s| s.ports.iter().flatten());
+    let port = |p: &k8s_openapi::api::core::v1::ServicePort| {
+        Some(EndpointPort {
+            app_protocol: p.app_protocol.clone(),
+            name: Some(p.name.clone().unwrap_or_default()),
+            port: Some(service_pods::target_port(pod, p)?),
+            protocol: Some(p.protocol.clone().unwrap_or_else(|| "TCP".to_owned())),
+        })
+    };
+    wanted.filter_map(port).collect()
+}
+
+fn endpoint(view: &View, service: &Service, pod: &Pod) -> Endpoint {
+    let (serving, terminating) = (support::is_ready(pod), pod.is_terminating());
+    let ready = service_pods::publishes_unready(service) || (serving && !terminating);
+    let node = pod.spec.node_name.as_deref();
+    let zone = node.and_then(|n| {
+        view.store.find::<Node>("", n)?.label("topology.kubernetes.io/zone").map(str::to_owned)
+    });
+    Endpoint {
+        addresses: vec![pod.status.pod_ip.clone().unwrap_or_default()],
+        conditions: Some(EndpointConditions {
+            ready: Some(ready),
+            serving: Some(serving),
+            terminating: Some(terminating),
+        }),
+        hostname: service_pods::hostname(pod, service),
+        node_name: node.map(str::to_owned),
+        target_ref: Some(service_pods::target(pod)),
+        zone,
+        ..Endpoint::default()
+    }
+}
+
+/// What the slices of a Service are made from.
+struct Model {
+    metadata: ObjectMeta,
+    existing: Vec<Arc<EndpointSlice>>,
+    trigger: String,
+}
+
+/// Whom an endpoint stands for: the pod, or the address.
+fn identity(endpoint: &Endpoint) -> (Option<String>, Option<String>) {
+    let uid = endpoint.target_ref.as_ref().and_then(|t| t.uid.clone());
+    (uid, endpoint.addresses.first().cloned())
+}
+
+impl Model {
+    fn distribute(&self, wanted: Wanted) -> Vec<Write> {
+        let mut writes = Vec::new();
+        let mut kept: Vec<&EndpointSlice> = Vec::new();
+        for (ports, endpoints) in wanted {
+            let ours: Vec<&Arc<EndpointSlice>> = self
+                .existing
+                .iter()
+                .filter(|s| !s.is_terminating() && s.ports.as_deref().unwrap_or_default() == ports)
+                .collect();
+            kept.extend(ours.iter().map(|s| &***s));
+            self.distribute_group(&ports, endpoints, &ours, &mut writes);
+        }
+        for slice in &self.existing {
+            if !kept.iter().any(|k| k.name_str() == slice.name_str()) {
+                writes.push(delete(slice));
+            }
+        }
+        writes
+    }
+
+    fn distribute_group(
+        &self,
+        ports: &Ports,
+        endpoints: Vec<Endpoint>,
+        ours: &[&Arc<EndpointSlice>],
+        writes: &mut Vec<Write>,
+    ) {
+        let mut rest: BTreeMap<_, Endpoint> = BTreeMap::new();
+        let mut order = Vec::new();
+        for endpoint in endpoints {
+            order.push(identity(&endpoint));
+            rest.insert(identity(&endpoint), endpoint);
+        }
+        let mut lists: Vec<Vec<Endpoint>> = ours
+            .iter()
+            .map(|s| s.endpoints.iter().flatten().filter_map(|e| rest.remove(&identity(e))).collect())
+            .collect();
+        let mut new: std::collections::VecDeque<Endpoint> =
+            order.iter().filter_map(|id| rest.remove(id)).collect();
+        for list in &mut lists {
+            while list.len() < LIMIT
+                && let Some(endpoint) = new.pop_front()
+            {
+                list.push(endpoint);
+            }
+        }
+        let mut filled = 0;
+        for (slice, list) in ours.iter().zip(lists) {
+            filled += list.len();
+            let is_last_placeholder = order.is_empty() && slice.name_str() == ours[0].name_str();
+            if list.is_empty() && !is_last_placeholder {
+                writes.push(delete(slice));
+            } else {
+                self.update(slice, list, writes);
+            }
+        }
+        if filled == 0 && new.is_empty() && ours.is_empty() {
+            writes.push(self.create(ports, Vec::new()));
+        }
+        while !new.is_empty() {
+            let list = new.drain(..new.len().min(LIMIT)).collect();
+            writes.push(self.create(ports, list));
+        }
+    }
+
+    fn update(&self, slice: &EndpointSlice, list: Vec<Endpoint>, writes: &mut Vec<Write>) {
+        let same = slice.endpoints.as_deref().unwrap_or_default() == list
+            && slice.metadata.labels == self.metadata.labels;
+        if same {
+            return;
+        }
+        let mut changed = slice.clone();
+        changed.endpoints = Some(list);
+        changed.metadata.labels.clone_from(&self.metadata.labels);
+        self.stamp(&mut changed);
+        writes.push(Write::Update(changed.into_object()));
+    }
+
+    fn create(&self, ports: &Ports, list: Vec<Endpoint>) -> Write {
+        let mut slice = EndpointSlice {
+            address_type: "IPv4".to_owned(),
+            endpoints: Some(list),
+            metadata: self.metadata.clone(),
+            ports: Some(ports.clone()),
+        };
+        if slice.ports.as_ref().is_some_and(Vec::is_empty) {
+            slice.ports = None;
+        }
+        if slice.endpoints.as_ref().is_some_and(Vec::is_empty) {
+            slice.endpoints = None;
+        } else {
+            self.stamp(&mut slice);
+        }
+        Write::Create { object: slice.into_object(), done: None, failed: None }
+    }
+
+    fn stamp(&self, slice: &mut EndpointSlice) {
+        let annotations = slice.metadata.annotations.get_or_insert_default();
+        annotations.insert(TRIGGER_TIME.to_owned(), self.trigger.clone());
+    }
+}
+
+fn delete(slice: &EndpointSlice) -> Write {
+    let key = ObjectKey { kind: Kind::EndpointSlice, name: slice.object_name() };
+    Write::Delete { key, options: DeleteOptions::default(), done: None }
+}
+
+/// Slices for Endpoints that somebody wrote for a Service without a selector.
+fn mirror(view: &View, key: &ObjectKey) -> Vec<Write> {
+    let existing = slices(view, key, BY_MIRRORING);
+    let nothing = || existing.iter().map(|s| delete(s)).collect::<Vec<_>>();
+    let (Some(endpoints), Some(service)) =
+        (view.store.fetch::<Endpoints>(&key.name), view.store.fetch::<Service>(&key.name))
+    else {
+        return nothing();
+    };
+    let has_selector = service.spec.as_ref().and_then(|s| s.selector.as_ref()).is_some_and(|s| !s.is_empty());
+    let skipped = endpoints.label(SKIP_MIRROR) == Some("true")
+        || endpoints.label(ENDPOINTS_MANAGED_BY).is_some()
+        || endpoints.annotation("control-plane.alpha.kubernetes.io/leader").is_some();
+    if has_selector || skipped {
+        return nothing();
+    }
+    let mut wanted: Wanted = Vec::new();
+    for subset in endpoints.subsets.iter().flatten() {
+        let ready = subset.addresses.iter().flatten().map(|a| mirrored(a, true));
+        let unready = subset.not_ready_addresses.iter().flatten().map(|a| mirrored(a, false));
+        let list: Vec<Endpoint> = ready.chain(unready).take(1000).collect();
+        if !list.is_empty() {
+            wanted.push((mirrored_ports(subset), list));
+        }
+    }
+    let mut metadata = metadata(service, owner_ref(Kind::Endpoints, &endpoints.metadata), BY_MIRRORING);
+    let mut labels = endpoints.metadata.labels.clone().unwrap_or_default();
+    for key in [SERVICE_NAME, MANAGED_BY] {
+        if let Some(value) = metadata.labels.as_ref().and_then(|l| l.get(key)) {
+            labels.insert(key.to_owned(), value.clone());
+        }
+    }
+    metadata.labels = Some(labels);
+    let trigger = endpoints.annotation(TRIGGER_TIME).map(str::to_owned);
+    let trigger = trigger.unwrap_or_else(|| endpoints.created().to_api().0.to_string());
+    Model { metadata, existing, trigger }.distribute(wanted)
+}
+
+fn mirrored(address: &EndpointAddress, ready: bool) -> Endpoint {
+    Endpoint {
+        addresses: vec![address.ip.clone()],
+        conditions: Some(EndpointConditions { ready: Some(ready), ..EndpointConditions::default() }),
+        hostname: address.hostname.clone(),
+        node_name: address.node_name.clone(),
+        target_ref: address.target_ref.clone(),
+        ..Endpoint::default()
+    }
+}
+
+fn mirrored_ports(subset: &EndpointSubset) -> Ports {
+    let port = |p: &k8s_openapi::api::core::v1::EndpointPort| EndpointPort {
+        app_protocol: p.app_protocol.clone(),
+        name: Some(p.name.clone().unwrap_or_default()),
+        port: Some(p.port),
+        protocol: Some(p.protocol.clone().unwrap_or_else(|| "TCP".to_owned())),
+    };
+    subset.ports.iter().flatten().map(port).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lab::{Lab, lab};
+    use super::*;
+    use serde_json::json;
+
+    fn pod(lab: &mut Lab, name: &str, ip: &str, port: i32) {
+        lab.create(json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "shop"}},
+            "spec": {"containers": [{"name": "c", "image": "i", "ports": [{"name": "http", "containerPort": port}]}]}
+        }));
+        lab.place(name, "n1", ip);
+    }
+
+    fn service(lab: &mut Lab, target: serde_json::Value) {
+        lab.create(json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "labels": {"team": "a"}},
+            "spec": {"selector": {"app": "shop"}, "ports": [{"port": 80, "targetPort": target, "protocol": "TCP"}]}
+        }));
+    }
+
+    fn seen(lab: &Lab) -> Vec<String> {
+        let text = |s: &Arc<EndpointSlice>| {
+            let ports: Vec<i32> = s.ports.iter().flatten().filter_map(|p| p.port).collect();
+            let endpoint = |e: &Endpoint| {
+                let c = e.conditions.clone().unwrap_or_default();
+                let flag = |name: &str, on: Option<bool>| {
+                    if on == Some(true) { name.to_owned() } else { String::new() }
+                };
+                let flags = flag("r", c.ready) + &flag("s", c.serving) + &flag("t", c.terminating);
+                format!("{}:{flags}", e.addresses[0])
+            };
+            let list: Vec<String> = s.endpoints.iter().flatten().map(endpoint).collect();
+            format!("{ports:?} {}", list.join(" "))
+        };
+        let mut slices = lab.all::<EndpointSlice>();
+        slices.retain(|s| s.label(SERVICE_NAME) == Some("shop"));
+        slices.iter().map(text).collect()
+    }
+
+    #[test]
+    fn slices_follow_readiness_and_publish_not_ready() {
+        let mut lab = lab();
+        service(&mut lab, json!(80));
+        lab.advance(100);
+        assert_eq!(seen(&lab), ["[] "]);
+        pod(&mut lab, "a", "10.244.1.5", 80);
+        pod(&mut lab, "b", "10.244.1.6", 80);
+        lab.pod_ready("a", true).pod_ready("b", false).advance(100);
+        assert_eq!(seen(&lab), ["[80] 10.244.1.5:rs 10.244.1.6:"]);
+        lab.edit::<Service>("shop", |s| {
+            s.spec.get_or_insert_default().publish_not_ready_addresses = Some(true);
+        });
+        lab.advance(100);
+        assert_eq!(seen(&lab), ["[80] 10.244.1.5:rs 10.244.1.6:r"]);
+        lab.delete(Kind::Pod, "a", &DeleteOptions::default()).advance(100);
+        assert_eq!(seen(&lab), ["[80] 10.244.1.5:rst 10.244.1.6:r"]);
+        let endpoints = lab.get::<Endpoints>("shop");
+        assert_eq!(endpoints.label(ENDPOINTS_MANAGED_BY), Some("endpoint-controller"));
+        assert_eq!(endpoints.subsets.iter().flatten().count(), 1);
+    }
+
+    #[test]
+    fn named_ports_split_slices() {
+        let mut lab = lab();
+        service(&mut lab, json!("http"));
+        pod(&mut lab, "a", "10.244.1.5", 8080);
+        pod(&mut lab, "b", "10.244.1.6", 9090);
+        lab.pods_ready().advance(100);
+        let mut all = seen(&lab);
+        all.sort();
+        assert_eq!(all, ["[8080] 10.244.1.5:rs", "[9090] 10.244.1.6:rs"]);
+        assert_eq!(lab.get::<Endpoints>("shop").subsets.iter().flatten().count(), 2);
+    }
+
+    #[test]
+    fn a_hundred_a_slice() {
+        let mut lab = lab();
+        service(&mut lab, json!(80));
+        for i in 0..150 {
+            pod(&mut lab, &format!("p{i:03}"), &format!("10.244.1.{i}"), 80);
+        }
+        lab.pods_ready().advance(100);
+        let mut sizes: Vec<usize> =
+            lab.all::<EndpointSlice>().iter().map(|s| s.endpoints.iter().flatten().count()).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [50, 100]);
+    }
+
+    #[test]
+    fn endpoints_written_by_hand_are_mirrored() {
+        let mut lab = lab();
+        lab.create_all([
+            json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"},
+                "spec": {"ports": [{"port": 80}]}
+            }),
+            json!({
+                "apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "shop"},
+                "subsets": [{"addresses": [{"ip": "192.0.2.1"}], "ports": [{"port": 8080}]}]
+            }),
+        ]);
+        lab.advance(100);
+        assert_eq!(seen(&lab), ["[8080] 192.0.2.1:r"]);
+        lab.delete(Kind::Endpoints, "shop", &DeleteOptions::default()).advance(100);
+        assert!(seen(&lab).is_empty());
+    }
+}
