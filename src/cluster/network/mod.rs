@@ -1,6 +1,10 @@
 //! Addresses, Services, DNS, and the walk of a request from where it starts to the process that answers.
 
-use super::Cluster;
+mod dns;
+mod outer;
+mod services;
+
+use super::{Cluster, kubelet};
 use crate::object::{ObjectName, hash::Stream};
 use std::sync::Arc;
 
@@ -107,16 +111,69 @@ impl Network {
 
 /// Sends an HTTP request from `from` and walks it to the process that answers: name, Service rules, endpoint, node,
 /// pod, port.
-pub fn http(_cluster: &mut Cluster, _from: &Point, _call: &HttpCall) -> Outcome<HttpReply> {
-    Outcome::TimedOut
+pub fn http(cluster: &mut Cluster, from: &Point, call: &HttpCall) -> Outcome<HttpReply> {
+    match locate(cluster, from, &call.host, call.port) {
+        Outcome::Answered(Target::Pod { pod, port }) => kubelet::http_to_pod(cluster, &pod, port, call),
+        Outcome::Answered(Target::ApiServer) => Outcome::Answered(outer::api_server(call)),
+        Outcome::Answered(Target::Internet) => Outcome::Answered(outer::internet(call)),
+        Outcome::Refused => Outcome::Refused,
+        Outcome::TimedOut => Outcome::TimedOut,
+        Outcome::UnknownHost => Outcome::UnknownHost,
+    }
 }
 
 /// Opens a TCP connection and closes it, as a tcpSocket probe or `nc -z` does.
-pub fn connect(_cluster: &mut Cluster, _from: &Point, _host: &str, _port: u16) -> Outcome<()> {
-    Outcome::TimedOut
+pub fn connect(cluster: &mut Cluster, from: &Point, host: &str, port: u16) -> Outcome<()> {
+    match locate(cluster, from, host, port) {
+        Outcome::Answered(Target::Pod { pod, port }) => {
+            if !services::pod_reachable(cluster, &pod) {
+                Outcome::TimedOut
+            } else if kubelet::listens(cluster, &pod, port) {
+                Outcome::Answered(())
+            } else {
+                Outcome::Refused
+            }
+        }
+        Outcome::Answered(Target::ApiServer | Target::Internet) => Outcome::Answered(()),
+        Outcome::Refused => Outcome::Refused,
+        Outcome::TimedOut => Outcome::TimedOut,
+        Outcome::UnknownHost => Outcome::UnknownHost,
+    }
 }
 
 /// Asks the DNS that `from` is configured with. `name` may be relative: the pod's search domains apply.
-pub fn resolve(_cluster: &mut Cluster, _from: &Point, _name: &str, _query: QueryType) -> DnsAnswer {
-    DnsAnswer::TimedOut
+pub fn resolve(cluster: &mut Cluster, from: &Point, name: &str, query: QueryType) -> DnsAnswer {
+    dns::resolve(cluster, from, name, query)
+}
+
+/// Where a connection ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    /// A pod's port.
+    Pod { pod: ObjectName, port: u16 },
+    /// The API server, which is no pod's process here.
+    ApiServer,
+    /// A host of the outer world.
+    Internet,
+}
+
+/// Finds where a connection to `host:port` ends.
+fn locate(cluster: &mut Cluster, from: &Point, host: &str, port: u16) -> Outcome<Target> {
+    if let Point::Pod(pod) = from
+        && !services::pod_reachable(cluster, pod)
+    {
+        return Outcome::TimedOut;
+    }
+    if let (Point::Pod(pod), "localhost" | "127.0.0.1") = (from, host) {
+        return Outcome::Answered(Target::Pod { pod: pod.clone(), port });
+    }
+    let address = if host.parse::<std::net::Ipv4Addr>().is_ok() {
+        host.to_owned()
+    } else {
+        match dns::address(cluster, from, host) {
+            Ok(address) => address,
+            Err(outcome) => return outcome,
+        }
+    };
+    services::route(cluster, from, &address, port)
 }
