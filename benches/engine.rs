@@ -43,7 +43,8 @@ fn roll_out(show: bool) -> u64 {
             "metadata": {"labels": {"app": "web"}},
             "spec": {"containers": [{"name": "web", "image": "nginx:1.27", "ports": [{"containerPort": 80}]}]}}},
     });
-    let request = Request::with_body(Method::Post, "/apis/apps/v1/namespaces/default/deployments", deployment);
+    let request =
+        Request::with_body(Method::Post, "/apis/apps/v1/namespaces/default/deployments", deployment);
     let response = cluster.request(&request, &User::admin(), Cause::Command(1));
     assert!(response.is_success(), "{}", response.value());
     let (start, began) = (cluster.now(), timer());

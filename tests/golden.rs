@@ -16,7 +16,10 @@ const RULES: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uid>"),
     (r"\bpod-template-hash[=:] ?[a-z0-9]+", "pod-template-hash=<gen>"),
     (r"-[bcdfghjklmnpqrstvwxz2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<gen>"),
-    (r"-(?:[bcdfghjklmnpqrstvwxz2456789]*\d[bcdfghjklmnpqrstvwxz2456789]*|[bcdfghjklmnpqrstvwxz]{8,10})\b", "-<gen>"),
+    (
+        r"-(?:[bcdfghjklmnpqrstvwxz2456789]*\d[bcdfghjklmnpqrstvwxz2456789]*|[bcdfghjklmnpqrstvwxz]{8,10})\b",
+        "-<gen>",
+    ),
     (r"-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-<gen>"),
     (r"\b10\.\d+\.\d+\.\d+\b|\b192\.168\.\d+\.\d+\b", "<ip>"),
     (r"\b\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "<time>"),

@@ -2,7 +2,8 @@
 
 use super::{Cluster, kubelet};
 use crate::apiserver::{Cause, Origin};
-use crate::object::{Object, ObjectMeta, Resource, SimTime};
+use crate::object::{Kind, Object, ObjectMeta, Resource, SECOND, SimTime};
+use crate::yaml;
 use k8s_openapi::api::core::v1::{Namespace, Taint};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub struct NodeConfig {
     pub extended: BTreeMap<String, i64>,
 }
 
+/// The label, and the key of the taint, that kubeadm gives to a control plane node.
+pub const CONTROL_PLANE_ROLE: &str = "node-role.kubernetes.io/control-plane";
+
 /// The Kubernetes version that is simulated.
 pub const VERSION: &str = "v1.36.2";
 
@@ -65,7 +69,7 @@ impl NodeConfig {
 
     /// A node with kubeadm's label and taint.
     pub fn control_plane(name: &str) -> Self {
-        let role = "node-role.kubernetes.io/control-plane";
+        let role = CONTROL_PLANE_ROLE;
         let taint = Taint { key: role.to_owned(), effect: "NoSchedule".to_owned(), ..Taint::default() };
         let labels = BTreeMap::from([
             (role.to_owned(), String::new()),
@@ -75,16 +79,53 @@ impl NodeConfig {
     }
 }
 
-/// Puts in what a new cluster has, and lets its machines start.
+/// How long before [`Config::start`] the cluster was set up, in nanoseconds: longer than an event lives, so that a
+/// learner's first `kubectl get events` shows only what they caused.
+const AGE: u64 = 70 * 60 * SECOND;
+/// How long the control plane was alone before the workers joined: CoreDNS has settled on it by then, as it does in
+/// a cluster that kubeadm made.
+const ALONE: u64 = 60 * SECOND;
+
+/// What kubeadm leaves beside nodes and static pods.
+const SYSTEM_OBJECTS: &str = include_str!("../../assets/cluster.yaml");
+
+/// Sets the cluster up in its past, and lets its machines run until [`Config::start`].
 pub fn start(cluster: &mut Cluster) {
+    let start = cluster.config.start;
+    cluster.api.now = SimTime(start.0.saturating_sub(AGE));
     let origin = Origin { author: Arc::from("system:bootstrap"), cause: Cause::Bootstrap };
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         create(cluster, Namespace { metadata, ..Namespace::default() }.into_object(), &origin);
     }
-    for node in cluster.config.nodes.clone() {
-        kubelet::add_node(cluster, &node);
+    let is_control_plane = |node: &NodeConfig| node.labels.contains_key(CONTROL_PLANE_ROLE);
+    let (control_plane, workers): (Vec<_>, Vec<_>) =
+        cluster.config.nodes.clone().into_iter().partition(is_control_plane);
+    for node in &control_plane {
+        kubelet::add_node(cluster, node);
     }
+    for object in system_objects() {
+        create(cluster, object, &origin);
+    }
+    if !control_plane.is_empty() {
+        let joined = cluster.now() + ALONE;
+        cluster.advance(joined, usize::MAX);
+    }
+    for node in &workers {
+        kubelet::add_node(cluster, node);
+    }
+    cluster.advance(start, usize::MAX);
+}
+
+/// The objects of `assets/cluster.yaml`, in its order.
+fn system_objects() -> Vec<Object> {
+    let documents = yaml::parse(SYSTEM_OBJECTS).unwrap_or_default();
+    let objects = documents.into_iter().filter_map(|document| {
+        let text = |key: &str| document.value.get(key).and_then(|v| v.as_str()).unwrap_or("").to_owned();
+        let kind = Kind::find(&text("apiVersion"), &text("kind"))?;
+        Object::from_value(kind, document.value).ok()
+    });
+    objects.collect()
 }
 
 fn create(cluster: &mut Cluster, object: Object, origin: &Origin) {
@@ -92,5 +133,16 @@ fn create(cluster: &mut Cluster, object: Object, origin: &Origin) {
     if let Err(error) = cluster.api.create(object, origin, false) {
         // What the program itself ships must be valid: a test starts a cluster and would see this.
         debug_assert!(false, "bootstrap of {key}: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_system_object_is_known() {
+        let documents = SYSTEM_OBJECTS.split("\n---\n").count();
+        assert_eq!(system_objects().len(), documents);
     }
 }

@@ -86,16 +86,16 @@ fn candidates(name: &str, search: &[String]) -> Vec<String> {
 fn cluster_dns_answers(cluster: &Cluster) -> bool {
     let Some(service) = cluster.api.store.find::<Service>("kube-system", "kube-dns") else { return false };
     let ready = |e: &Endpoint| {
-        let node = e.node_name.as_deref().and_then(|n| cluster.kubelets.get(n));
-        services::is_ready(e) && node.is_some_and(|k| k.down_since().is_none())
+        services::is_ready(e) && e.node_name.as_deref().is_some_and(|node| services::node_up(cluster, node))
     };
-    services::slices(cluster, service).any(|slice| slice.endpoints.iter().any(ready))
+    services::slices(cluster, service).any(|slice| slice.endpoints.iter().flatten().any(ready))
 }
 
 /// The learner's machine and the nodes: the nodes' names, and the outer world.
 fn outside(cluster: &Cluster, name: &str, query: QueryType) -> DnsAnswer {
     let plain = name.trim_end_matches('.');
-    let node = cluster.api.store.find::<Node>("", plain).and_then(|n| services::node_address(n).map(str::to_owned));
+    let node =
+        cluster.api.store.find::<Node>("", plain).and_then(|n| services::node_address(n).map(str::to_owned));
     let local = (plain == "localhost").then(|| "127.0.0.1".to_owned());
     match (query, local.or(node).or_else(|| outer::address(plain))) {
         (QueryType::A, Some(address)) => DnsAnswer::Records(vec![Record::A(plain.to_owned(), address)]),
@@ -107,7 +107,9 @@ fn outside(cluster: &Cluster, name: &str, query: QueryType) -> DnsAnswer {
 /// What CoreDNS answers for a full name.
 fn in_cluster(cluster: &Cluster, name: &str, query: QueryType, depth: usize) -> DnsAnswer {
     let name = name.to_ascii_lowercase();
-    let Some(inner) = name.strip_suffix(DOMAIN).and_then(|n| n.strip_suffix('.').or(n.is_empty().then_some(n))) else {
+    let Some(inner) =
+        name.strip_suffix(DOMAIN).and_then(|n| n.strip_suffix('.').or(n.is_empty().then_some(n)))
+    else {
         return outside(cluster, &name, query);
     };
     let labels: Vec<&str> = inner.split('.').filter(|l| !l.is_empty()).collect();
@@ -126,10 +128,12 @@ fn in_cluster(cluster: &Cluster, name: &str, query: QueryType, depth: usize) -> 
             Some(s) => of_service(cluster, s, &name, query, depth),
             None => DnsAnswer::NoSuchName,
         },
-        [endpoint, service, namespace, "svc"] => match cluster.api.store.find::<Service>(namespace, service) {
-            Some(s) => of_endpoint(cluster, s, endpoint, &name, query),
-            None => DnsAnswer::NoSuchName,
-        },
+        [endpoint, service, namespace, "svc"] => {
+            match cluster.api.store.find::<Service>(namespace, service) {
+                Some(s) => of_endpoint(cluster, s, endpoint, &name, query),
+                None => DnsAnswer::NoSuchName,
+            }
+        }
         [port, protocol, service, namespace, "svc"] if port.starts_with('_') && protocol.starts_with('_') => {
             match cluster.api.store.find::<Service>(namespace, service) {
                 Some(s) => srv(cluster, s, Some((&port[1..], &protocol[1..])), &name, query),
@@ -140,7 +144,13 @@ fn in_cluster(cluster: &Cluster, name: &str, query: QueryType, depth: usize) -> 
     }
 }
 
-fn of_service(cluster: &Cluster, service: &Arc<Service>, name: &str, query: QueryType, depth: usize) -> DnsAnswer {
+fn of_service(
+    cluster: &Cluster,
+    service: &Arc<Service>,
+    name: &str,
+    query: QueryType,
+    depth: usize,
+) -> DnsAnswer {
     let Some(spec) = &service.spec else { return DnsAnswer::Empty };
     if spec.type_.as_deref() == Some("ExternalName") {
         let target = spec.external_name.clone().unwrap_or_default();
@@ -153,7 +163,9 @@ fn of_service(cluster: &Cluster, service: &Arc<Service>, name: &str, query: Quer
             let records = ready(cluster, service).into_iter();
             some_records(records.map(|(_, address)| Record::A(name.to_owned(), address)).collect())
         }
-        (QueryType::A, Some(ip)) if !ip.is_empty() => DnsAnswer::Records(vec![Record::A(name.to_owned(), ip.to_owned())]),
+        (QueryType::A, Some(ip)) if !ip.is_empty() => {
+            DnsAnswer::Records(vec![Record::A(name.to_owned(), ip.to_owned())])
+        }
         (QueryType::A, _) => DnsAnswer::Empty,
     }
 }
@@ -169,7 +181,13 @@ fn alias(cluster: &Cluster, name: &str, target: &str, query: QueryType, depth: u
     DnsAnswer::Records(records)
 }
 
-fn of_endpoint(cluster: &Cluster, service: &Arc<Service>, endpoint: &str, name: &str, query: QueryType) -> DnsAnswer {
+fn of_endpoint(
+    cluster: &Cluster,
+    service: &Arc<Service>,
+    endpoint: &str,
+    name: &str,
+    query: QueryType,
+) -> DnsAnswer {
     let found: Vec<Record> = ready(cluster, service)
         .into_iter()
         .filter(|(label, _)| label == endpoint)
@@ -183,7 +201,13 @@ fn of_endpoint(cluster: &Cluster, service: &Arc<Service>, endpoint: &str, name: 
 }
 
 /// SRV records of a Service's ports, or of one named port.
-fn srv(cluster: &Cluster, service: &Arc<Service>, port: Option<(&str, &str)>, name: &str, query: QueryType) -> DnsAnswer {
+fn srv(
+    cluster: &Cluster,
+    service: &Arc<Service>,
+    port: Option<(&str, &str)>,
+    name: &str,
+    query: QueryType,
+) -> DnsAnswer {
     let Some(spec) = &service.spec else { return DnsAnswer::NoSuchName };
     let wanted = |p: &&k8s_openapi::api::core::v1::ServicePort| {
         let protocol = p.protocol.as_deref().unwrap_or("TCP").to_ascii_lowercase();
@@ -218,7 +242,9 @@ fn port_number(number: i32) -> u16 {
 
 /// The port that the endpoints of a headless Service listen on.
 fn endpoint_port(cluster: &Cluster, service: &Service, name: Option<&str>) -> Option<i32> {
-    let named = |p: &&k8s_openapi::api::discovery::v1::EndpointPort| p.name.as_deref().unwrap_or("") == name.unwrap_or("");
+    let named = |p: &&k8s_openapi::api::discovery::v1::EndpointPort| {
+        p.name.as_deref().unwrap_or("") == name.unwrap_or("")
+    };
     services::slices(cluster, service).find_map(|s| s.ports.iter().flatten().find(named).and_then(|p| p.port))
 }
 
@@ -226,7 +252,7 @@ fn endpoint_port(cluster: &Cluster, service: &Service, name: Option<&str>) -> Op
 fn ready(cluster: &Cluster, service: &Service) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for slice in services::slices(cluster, service) {
-        for endpoint in slice.endpoints.iter().filter(|e| services::is_ready(e)) {
+        for endpoint in slice.endpoints.iter().flatten().filter(|e| services::is_ready(e)) {
             for address in &endpoint.addresses {
                 let label = endpoint.hostname.clone().unwrap_or_else(|| address.replace('.', "-"));
                 found.push((label, address.clone()));

@@ -12,9 +12,8 @@ const OUTER_RANGE: &str = "203.0.113.";
 /// The address of an outer name, if it is one of the reserved example domains or below one.
 pub fn address(name: &str) -> Option<String> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let below = |d: &&str| name == **d || name.ends_with(&format!(".{d}"));
-    EXAMPLE_DOMAINS.iter().find(below)?;
-    Some(format!("{OUTER_RANGE}{}", 1 + hash::fnv32a(name.as_bytes()) % 254))
+    let known = EXAMPLE_DOMAINS.iter().any(|d| name == *d || name.ends_with(&format!(".{d}")));
+    known.then(|| format!("{OUTER_RANGE}{}", 1 + hash::fnv32a(name.as_bytes()) % 254))
 }
 
 /// Whether an address belongs to an outer host.

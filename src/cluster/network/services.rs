@@ -5,7 +5,7 @@
 //! Simplified: session affinity has no time limit.
 
 use super::{Outcome, Point, Target};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, kubelet};
 use crate::object::{ObjectName, Pod, hash, meta::MetaExt};
 use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
@@ -65,8 +65,9 @@ pub fn pod_reachable(cluster: &Cluster, name: &ObjectName) -> bool {
     node_up(cluster, node) && pod.status.pod_ip.is_some()
 }
 
-fn node_up(cluster: &Cluster, node: &str) -> bool {
-    cluster.kubelets.get(node).is_some_and(|kubelet| kubelet.down_since().is_none())
+/// Whether a node's machine has power.
+pub fn node_up(cluster: &Cluster, node: &str) -> bool {
+    cluster.kubelets.contains_key(node) && kubelet::down_since(cluster, node).is_none()
 }
 
 fn port_is(number: i32, port: u16) -> bool {
@@ -81,7 +82,8 @@ fn by_cluster_ip(cluster: &Cluster, address: &str) -> Option<Arc<Service>> {
 fn by_external_address(cluster: &Cluster, address: &str) -> Option<Arc<Service>> {
     let has = |service: &&Arc<Service>| {
         let external = service.spec.as_ref().and_then(|s| s.external_ips.as_ref());
-        let balancer = service.status.as_ref().and_then(|s| s.load_balancer.as_ref()).and_then(|b| b.ingress.as_ref());
+        let balancer =
+            service.status.as_ref().and_then(|s| s.load_balancer.as_ref()).and_then(|b| b.ingress.as_ref());
         external.is_some_and(|ips| ips.iter().any(|ip| ip == address))
             || balancer.is_some_and(|list| list.iter().any(|i| i.ip.as_deref() == Some(address)))
     };
@@ -89,7 +91,12 @@ fn by_external_address(cluster: &Cluster, address: &str) -> Option<Arc<Service>>
 }
 
 fn node_with_address(cluster: &Cluster, address: &str) -> Option<String> {
-    cluster.api.store.all::<Node>().find(|n| node_address(n) == Some(address)).map(|n| n.name_str().to_owned())
+    cluster
+        .api
+        .store
+        .all::<Node>()
+        .find(|n| node_address(n) == Some(address))
+        .map(|n| n.name_str().to_owned())
 }
 
 /// A node's `InternalIP`.
@@ -103,21 +110,26 @@ fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcom
     if !node_up(cluster, node) {
         return Outcome::TimedOut;
     }
-    let control_plane = cluster.api.store.find::<Node>("", node).is_some_and(|n| {
-        n.labels_map().contains_key("node-role.kubernetes.io/control-plane")
-    });
+    let control_plane = cluster
+        .api
+        .store
+        .find::<Node>("", node)
+        .is_some_and(|n| n.labels_map().contains_key("node-role.kubernetes.io/control-plane"));
     if control_plane && port == API_SERVER_PORT {
         return Outcome::Answered(Target::ApiServer);
     }
     let asks = |p: &ServicePort| p.node_port.is_some_and(|n| port_is(n, port));
-    let has = |s: &&Arc<Service>| s.spec.as_ref().and_then(|s| s.ports.as_ref()).is_some_and(|ports| ports.iter().any(asks));
+    let has = |s: &&Arc<Service>| {
+        s.spec.as_ref().and_then(|s| s.ports.as_ref()).is_some_and(|ports| ports.iter().any(asks))
+    };
     if let Some(service) = cluster.api.store.all::<Service>().find(has).cloned() {
         return to_service(cluster, from, &service, Entry::External(Some(node)), asks);
     }
     let on_host = |p: &&Arc<Pod>| p.spec.host_network == Some(true);
-    let pods: Vec<ObjectName> = cluster.api.store.pods_on(node).filter(on_host).map(|p| p.object_name()).collect();
+    let pods: Vec<ObjectName> =
+        cluster.api.store.pods_on(node).filter(on_host).map(|p| p.object_name()).collect();
     for pod in pods {
-        if crate::cluster::kubelet::listens(cluster, &pod, port) {
+        if kubelet::listens(cluster, &pod, port) {
             return Outcome::Answered(Target::Pod { pod, port });
         }
     }
@@ -160,8 +172,12 @@ fn to_service(
     }
     let all = backends(cluster, service, port);
     let local = match entry {
-        Entry::Cluster if spec.internal_traffic_policy.as_deref() == Some("Local") => from_node(cluster, from),
-        Entry::External(node) if spec.external_traffic_policy.as_deref() == Some("Local") => node.map(str::to_owned),
+        Entry::Cluster if spec.internal_traffic_policy.as_deref() == Some("Local") => {
+            from_node(cluster, from)
+        }
+        Entry::External(node) if spec.external_traffic_policy.as_deref() == Some("Local") => {
+            node.map(str::to_owned)
+        }
         _ => None,
     };
     let any = !all.is_empty();
@@ -210,7 +226,7 @@ fn backends(cluster: &Cluster, service: &Service, port: &ServicePort) -> Vec<Bac
         let name = port.name.as_deref().unwrap_or("");
         let found = slice.ports.iter().flatten().find(|p| p.name.as_deref().unwrap_or("") == name);
         let Some(number) = found.and_then(|p| p.port) else { continue };
-        for endpoint in &slice.endpoints {
+        for endpoint in slice.endpoints.iter().flatten() {
             let backend = || Backend {
                 address: endpoint.addresses.first().cloned().unwrap_or_default(),
                 port: u16::try_from(number).unwrap_or(0),
@@ -237,7 +253,10 @@ fn serves_while_terminating(endpoint: &Endpoint) -> bool {
 }
 
 /// The slices of a Service.
-pub fn slices<'a>(cluster: &'a Cluster, service: &'a Service) -> impl Iterator<Item = &'a Arc<EndpointSlice>> {
+pub fn slices<'a>(
+    cluster: &'a Cluster,
+    service: &'a Service,
+) -> impl Iterator<Item = &'a Arc<EndpointSlice>> {
     let name = service.name_str();
     let of = move |s: &&Arc<EndpointSlice>| s.label("kubernetes.io/service-name") == Some(name);
     cluster.api.store.all_in::<EndpointSlice>(service.namespace_str()).filter(of)
