@@ -122,7 +122,8 @@ fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcom
     let has = |s: &&Arc<Service>| {
         s.spec.as_ref().and_then(|s| s.ports.as_ref()).is_some_and(|ports| ports.iter().any(asks))
     };
-    if let Some(service) = cluster.api.store.all::<Service>().find(has).cloned() {
+    let service = cluster.api.store.all::<Service>().find(has).cloned();
+    if let Some(service) = service {
         return to_service(cluster, from, &service, Entry::External(Some(node)), asks);
     }
     let on_host = |p: &&Arc<Pod>| p.spec.host_network == Some(true);
