@@ -166,7 +166,7 @@ mod tests {
         let one = json!({"reason": "Invalid", "message": "m", "details": {"kind": "Pod", "name": "p", "causes": [
             {"field": "spec.containers", "message": "Required value"}]}});
         let mut two = one.clone();
-        two["details"]["causes"][1] = json!({"field": "a", "message": "b"});
+        two["details"]["causes"].as_array_mut().unwrap().push(json!({"field": "a", "message": "b"}));
         let bare = json!({"reason": "Invalid", "message": "the server rejected it"});
         let cases = [
             (Failure::new("it failed"), "error: it failed\n"),

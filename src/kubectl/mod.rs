@@ -3,6 +3,7 @@
 //! Always holds: a command sees the cluster through [`Client`] alone, files through [`Host`], and prints into
 //! [`Streams`]. What it prints is what kubectl 1.36 prints.
 
+pub mod age;
 pub mod call;
 pub mod commands;
 pub mod cordon;
@@ -23,6 +24,8 @@ pub mod table;
 pub mod template;
 pub mod write;
 
+#[cfg(test)]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 

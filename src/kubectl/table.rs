@@ -80,7 +80,7 @@ mod tests {
             ("NAME\tAGE\nweb\t\n", "NAME   AGE\nweb    \n"),
             ("N\tM\n", "N     M\n"),
             ("a\t\tc\nb\t\td\n", "a           c\nb           d\n"),
-            ("a:\tx\n\nlonger:\ty\n", "a:   x\n\nlonger:   y\n"),
+            ("a:\tx\n\nlonger:\ty\n", "a:    x\n\nlonger:   y\n"),
             ("한\tx\n", "한     x\n"),
             ("a\tb\nlong line without cells\nccc\td\n", "a     b\nlong line without cells\nccc   d\n"),
         ];

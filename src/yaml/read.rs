@@ -174,7 +174,9 @@ impl<'t> Reader<'t> {
 }
 
 fn leaf(text: &str, style: ScalarStyle, tag: Option<Cow<'_, Tag>>, line: usize) -> Result<Value, Error> {
-    let tagged = tag.and_then(|tag| tag.core_suffix().and_then(|suffix| scalar::tagged(suffix, text)));
+    let tagged = tag.and_then(|tag| {
+        tag.suffix_in_namespace("tag:yaml.org,2002:").and_then(|suffix| scalar::tagged(&suffix, text))
+    });
     let value = match tagged {
         Some(value) => value,
         None if style == ScalarStyle::Plain => scalar::resolve(text),
