@@ -4,10 +4,13 @@
 //! [`Streams`]. What it prints is what kubectl 1.36 prints.
 
 pub mod age;
+pub mod annotate;
+pub mod apply;
 pub mod call;
 pub mod commands;
 pub mod cordon;
 pub mod create;
+pub mod delete;
 pub mod errors;
 pub mod flags;
 pub mod get;
@@ -15,12 +18,18 @@ pub mod help;
 pub mod io;
 pub mod jsonpath;
 pub mod kubeconfig;
+pub mod label;
 pub mod manifest;
 pub mod mapper;
 pub mod output;
+pub mod patch;
+pub mod replace;
 pub mod resource;
 pub mod rollout;
+pub mod scale;
+pub mod set;
 pub mod table;
+pub mod taint;
 pub mod template;
 pub mod write;
 

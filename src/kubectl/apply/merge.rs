@@ -64,7 +64,13 @@ impl Walk<'_> {
         (self.schema.retain_keys)(&path)
     }
 
-    fn maps(&mut self, from: &Map<String, Value>, to: &Map<String, Value>, what: Gather, retain: bool) -> Map<String, Value> {
+    fn maps(
+        &mut self,
+        from: &Map<String, Value>,
+        to: &Map<String, Value>,
+        what: Gather,
+        retain: bool,
+    ) -> Map<String, Value> {
         let mut patch = Map::new();
         for (key, old) in from {
             match to.get(key) {
@@ -153,7 +159,16 @@ impl Walk<'_> {
                 differing.push(marker);
             }
         }
-        (differing, new.iter().map(|n| { let mut key = json!({}); key[by] = n[by].clone(); key }).collect())
+        (
+            differing,
+            new.iter()
+                .map(|n| {
+                    let mut key = json!({});
+                    key[by] = n[by].clone();
+                    key
+                })
+                .collect(),
+        )
     }
 
     /// One patch of two: deletions and changes never touch the same value in contrary ways.
@@ -217,7 +232,13 @@ mod tests {
         let cases = [
             ("nothing to do", json!({"a": 1}), json!({"a": 1}), json!({"a": 1, "b": 2}), json!({})),
             ("a change", json!({"a": 1}), json!({"a": 2}), json!({"a": 1, "b": 2}), json!({"a": 2})),
-            ("a deletion", json!({"a": 1, "b": 2}), json!({"a": 1}), json!({"a": 1, "b": 2}), json!({"b": null})),
+            (
+                "a deletion",
+                json!({"a": 1, "b": 2}),
+                json!({"a": 1}),
+                json!({"a": 1, "b": 2}),
+                json!({"b": null}),
+            ),
             ("what others wrote stays", json!({}), json!({}), json!({"replicas": 5}), json!({})),
             (
                 "an element changes",

@@ -22,6 +22,7 @@ pub mod sources;
 mod table;
 pub mod token;
 
+pub use files::selected;
 pub use table::COMMAND;
 
 use super::call::Call;

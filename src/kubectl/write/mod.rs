@@ -2,6 +2,7 @@
 //! command line.
 
 pub mod flags;
+pub mod pairs;
 pub mod pod_template;
 
 use super::call::Call;
