@@ -66,8 +66,8 @@ pub fn object(kind: Kind, body: Value, validation: FieldValidation) -> Result<De
             unknown.join(", ")
         )));
     }
-    let object = Object::from_value(kind, value)
-        .map_err(|e| ApiError::bad_request(format!("{prefix}: json: {}", e.inner())))?;
+    let object =
+        Object::from_value(kind, value).map_err(|e| ApiError::bad_request(format!("{prefix}: json: {e}")))?;
     let warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
     Ok(Decoded { object, warnings })
 }
@@ -94,7 +94,7 @@ pub fn patched(
     if validation == FieldValidation::Strict && !unknown.is_empty() {
         return Err(invalid(format!("strict decoding error: {}", unknown.join(", "))));
     }
-    let object = Object::from_value(kind, value).map_err(|e| invalid(e.inner().to_string()))?;
+    let object = Object::from_value(kind, value).map_err(|e| invalid(e.to_string()))?;
     let warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
     Ok(Decoded { object, warnings })
 }

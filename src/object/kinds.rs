@@ -129,9 +129,9 @@ macro_rules! kinds {
             }
 
             /// Decodes JSON of a known kind. Unknown fields are dropped; a wrong type is an error.
-            pub fn from_value(kind: Kind, value: Value) -> Result<Object, serde_path_to_error::Error<serde_json::Error>> {
+            pub fn from_value(kind: Kind, value: Value) -> serde_json::Result<Object> {
                 match kind { $(Kind::$variant =>
-                    serde_path_to_error::deserialize::<_, $ty>(value).map(|o| Object::$variant(Arc::new(o)))),* }
+                    serde_json::from_value::<$ty>(value).map(|o| Object::$variant(Arc::new(o)))),* }
             }
 
             /// Whether both are the very same allocation, as after a clone.
