@@ -3,6 +3,26 @@
 //! Always holds: a [`Machine`] is plain data and cheap to clone; it never blocks; every step is bounded.
 //! Imports nothing of the program: the learner's shell and the containers each bring a [`World`].
 
+mod arith;
+mod braces;
+mod builtins;
+mod code;
+mod expand;
+pub mod files;
+mod interp;
+mod kernel;
+mod machine;
+pub mod net;
+mod parse;
+mod pattern;
+mod state;
+#[cfg(test)]
+mod tests;
+pub mod tools;
+
+pub use machine::{Machine, Output, State};
+pub use parse::SyntaxError;
+
 use std::collections::BTreeMap;
 
 /// What can go wrong with a file, with the words that `strerror` has for it.
@@ -56,6 +76,8 @@ pub struct ChildOutput {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
+    /// Whether it waits for standard input. Only then is it fed: what a command does not read stays for the next.
+    pub reads: bool,
     /// Set once it has ended.
     pub status: Option<i32>,
     /// When it wants to be asked again (nanoseconds since the epoch); `None` when only input or news moves it.
@@ -118,4 +140,72 @@ pub trait World {
     fn commands(&self) -> Vec<String>;
     /// The host name.
     fn hostname(&self) -> String;
+    /// Whether a text tool of [`tools::TOOLS`] is there: an image may lack it.
+    fn provides(&self, _tool: &str) -> bool {
+        true
+    }
+    /// Whose wording the tools use.
+    fn flavour(&self) -> Flavour {
+        Flavour::Gnu
+    }
+    /// The network; `None` where there is none (the network tools are then not found).
+    fn net(&mut self) -> Option<&mut dyn net::Net> {
+        None
+    }
+    /// Sends a signal to a process that is not the shell's own. `false` when there is none of that number.
+    fn kill(&mut self, _pid: u32, _signal: i32) -> bool {
+        false
+    }
+    /// The user's name.
+    fn user(&self) -> String {
+        "root".to_owned()
+    }
+}
+
+/// Whose wording and options the tools have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flavour {
+    /// bash and the GNU tools.
+    #[default]
+    Gnu,
+    /// busybox, as in `busybox` and `alpine` images.
+    Busybox,
+}
+
+impl FileError {
+    /// The words of `strerror`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotFound => "No such file or directory",
+            Self::IsDirectory => "Is a directory",
+            Self::NotDirectory => "Not a directory",
+            Self::Exists => "File exists",
+            Self::NotEmpty => "Directory not empty",
+            Self::ReadOnly => "Read-only file system",
+            Self::NoSpace => "No space left on device",
+            Self::Denied => "Permission denied",
+        }
+    }
+}
+
+impl std::fmt::Display for FileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// An absolute path without `.`, `..` and double slashes, from a path and the directory that it is relative to.
+pub fn resolve_path(cwd: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let base = if path.starts_with('/') { "" } else { cwd };
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
