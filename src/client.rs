@@ -63,6 +63,23 @@ impl Client {
         self.cluster.borrow_mut().request(request, &self.user, Cause::Command(self.command.get()))
     }
 
+    /// A client of a copy of the cluster: what happens there is not seen here.
+    #[must_use]
+    pub fn what_if(&self) -> Self {
+        let copy = Rc::new(RefCell::new(self.cluster.borrow().clone()));
+        Self { user: self.user.clone(), ..Self::new(copy) }
+    }
+
+    /// Lets the next thing happen in a copy of the cluster, if one is due by `deadline`.
+    pub fn pass_until(&self, deadline: SimTime) -> bool {
+        let next = self.cluster.borrow().next_deadline().filter(|next| *next <= deadline);
+        let Some(next) = next else { return false };
+        let mut cluster = self.cluster.borrow_mut();
+        let until = next.max(cluster.now());
+        cluster.advance(until, 1);
+        true
+    }
+
     /// The cluster's time.
     pub fn now(&self) -> SimTime {
         self.cluster.borrow().now()

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 pub struct Lesson {
     /// Names it on the command line and in the progress file: `probes`.
     pub id: String,
+    /// Its place among the lessons; those without one come in the order of their ids.
+    #[serde(default)]
+    pub order: u32,
     /// Its title.
     pub title: Text,
     /// What it is about, in a sentence.
@@ -131,7 +134,7 @@ pub struct Hints {
     pub command: Option<String>,
 }
 
-/// A state that is asked for. One of `cel`, `http`, `dns`, `file` says what is looked at.
+/// A state that is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
@@ -140,7 +143,7 @@ pub struct Check {
     /// What is missing while it is not so; `{{ … }}` in it is CEL.
     #[serde(default)]
     pub unmet: Option<Text>,
-    /// The condition. With a probe, its answer is the variable `it`.
+    /// The condition. Its functions are those of `probes::FUNCTIONS`.
     pub cel: String,
     /// How long it must hold without a break: `10s`.
     #[serde(default)]

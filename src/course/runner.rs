@@ -1,7 +1,8 @@
-//! What the course asks of whoever runs its scripts: a shell on a cluster, and copies of both.
+//! What the course asks of whoever runs its scripts: a shell on a cluster, copies of both, and a recording.
 
 use super::model::ClusterOptions;
 use crate::client::Client;
+use serde::{Deserialize, Serialize};
 
 /// What a script printed, and how it ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,4 +29,36 @@ pub trait Runner {
 pub trait Lab {
     /// A shell on a new cluster. The options' own setup script has not been run.
     fn open(&self, options: &ClusterOptions) -> Box<dyn Runner>;
+}
+
+/// Something that a learner, or a lesson, did in a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// Entered a command line.
+    Line(String),
+    /// Typed into the running command.
+    Input(String),
+    /// Ctrl-D.
+    End,
+    /// Ctrl-C.
+    Interrupt,
+    /// Closed the editor, with the content saved or not.
+    Saved(Option<String>),
+    /// Ran a script of the lesson's own.
+    Script(String),
+    /// Undid a command.
+    Undo,
+    /// Went back to the beginning.
+    Reset,
+}
+
+/// An act and when it was, in nanoseconds of virtual time since the session began. A session is restored by doing all
+/// its acts again at their times: the same seed and the same acts give the same cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// When.
+    pub at: u64,
+    /// What.
+    pub act: Act,
 }

@@ -1,0 +1,105 @@
+//! All lessons and questions: those built in, or those of a folder.
+
+use super::format::{self, Problem, Read};
+use super::model::{Lesson, Question};
+use include_dir::{Dir, include_dir};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/lessons");
+
+/// Lessons and questions.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    /// The lessons, in the order to take them in.
+    pub lessons: Vec<Read<Lesson>>,
+    /// The questions, in the order of their files.
+    pub questions: Vec<Read<Question>>,
+}
+
+impl Library {
+    /// What is built in. Problems would be a mistake of this program's own; a test looks for them.
+    pub fn built_in() -> (Self, Vec<Problem>) {
+        let mut files = Vec::new();
+        collect(&BUILT_IN, &mut files);
+        Self::read(files)
+    }
+
+    /// What a folder has: lessons in `*.yaml`, questions in `quiz/*.yaml`.
+    ///
+    /// # Errors
+    /// Why the folder cannot be read.
+    pub fn of_folder(dir: &Path) -> std::io::Result<(Self, Vec<Problem>)> {
+        let mut files = Vec::new();
+        for (part, folder) in [("", dir.to_owned()), ("quiz/", dir.join("quiz"))] {
+            if !part.is_empty() && !folder.is_dir() {
+                continue;
+            }
+            for entry in std::fs::read_dir(&folder)? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    files.push((format!("{part}{name}"), std::fs::read_to_string(&path)?));
+                }
+            }
+        }
+        Ok(Self::read(files.into_iter().map(|(name, text)| (format!("{}/{name}", dir.display()), text)).collect()))
+    }
+
+    /// Reads files, given by name and text.
+    fn read(mut files: Vec<(String, String)>) -> (Self, Vec<Problem>) {
+        files.sort();
+        let (mut library, mut problems) = (Self::default(), Vec::new());
+        for (file, text) in &files {
+            if Path::new(file).parent().is_some_and(|p| p.ends_with("quiz")) {
+                library.questions.extend(format::questions(file, text, &mut problems));
+            } else {
+                library.lessons.extend(format::lesson(file, text, &mut problems));
+            }
+        }
+        library.lessons.sort_by(|a, b| (a.item.order, &a.item.id).cmp(&(b.item.order, &b.item.id)));
+        let mut ids = BTreeSet::new();
+        for lesson in &library.lessons {
+            if !ids.insert(lesson.item.id.clone()) {
+                problems.push(lesson.place.problem(format!("another lesson has the id {}", lesson.item.id)));
+            }
+        }
+        let topics = ids.clone();
+        ids.clear();
+        for question in &library.questions {
+            let (id, topic) = (&question.item.id, &question.item.topic);
+            if !ids.insert(id.clone()) {
+                problems.push(question.place.problem(format!("another question has the id {id}")));
+            }
+            if !topics.contains(topic) {
+                let known: Vec<&str> = topics.iter().map(String::as_str).collect();
+                let message = format!("there is no lesson {topic}; the topics are {}", known.join(", "));
+                problems.push(question.place.at("/topic").problem(message));
+            }
+        }
+        (library, problems)
+    }
+
+    /// The lesson of this id.
+    pub fn lesson(&self, id: &str) -> Option<&Arc<Lesson>> {
+        self.lessons.iter().map(|l| &l.item).find(|l| l.id == id)
+    }
+
+    /// The questions of a topic; all of them for an empty one.
+    pub fn topic<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Arc<Question>> {
+        self.questions.iter().map(|q| &q.item).filter(move |q| topic.is_empty() || q.topic == topic)
+    }
+}
+
+fn collect(dir: &Dir, files: &mut Vec<(String, String)>) {
+    for file in dir.files() {
+        let path = file.path();
+        if let (Some("yaml"), Some(text)) = (path.extension().and_then(|e| e.to_str()), file.contents_utf8()) {
+            files.push((format!("lessons/{}", path.display()), text.to_owned()));
+        }
+    }
+    for dir in dir.dirs() {
+        collect(dir, files);
+    }
+}
