@@ -1,12 +1,16 @@
 //! What is typed to start the program: the command line's one definition, for parsing, help and completions.
 
 use crate::cluster::{Config, NodeConfig};
+use crate::course::format::Problem;
+use crate::course::prove::prove;
+use crate::course::{Language, Library};
 use crate::headless::{self, Form};
+use crate::school::SessionLab;
 use crate::session::Session;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use color_eyre::eyre::{Context, Result};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The command line.
@@ -103,8 +107,53 @@ pub fn main() -> Result<ExitCode> {
             clap_complete::generate(*shell, &mut Cli::command(), "kubedojo", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Lessons { action: None }) => list_lessons(&cli),
+        Some(Command::Lessons { action: Some(LessonsAction::Check { dir }) }) => {
+            check_lessons(dir.as_deref().or(cli.lessons.as_deref()))
+        }
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The lessons to use, with what is wrong in them.
+fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
+    match dir {
+        Some(dir) => {
+            Library::of_folder(dir).wrap_err_with(|| format!("cannot read the lessons in {}", dir.display()))
+        }
+        None => Ok(Library::built_in()),
+    }
+}
+
+fn list_lessons(cli: &Cli) -> Result<ExitCode> {
+    let (library, problems) = library(cli.lessons.as_deref())?;
+    let language = match cli.lang {
+        Some(Lang::Ko) => Language::Ko,
+        _ => Language::En,
+    };
+    for lesson in &library.lessons {
+        let questions = library.topic(&lesson.item.id).count();
+        println!("{:<12} {} ({questions} questions)", lesson.item.id, lesson.item.title.get(language));
+    }
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check_lessons(dir: Option<&Path>) -> Result<ExitCode> {
+    let (library, mut problems) = library(dir)?;
+    let lab = SessionLab::default();
+    problems.extend(prove(&library, &lab, &mut |id| eprintln!("proving {id}")));
+    for problem in &problems {
+        println!("{problem}");
+    }
+    let (lessons, questions) = (library.lessons.len(), library.questions.len());
+    if problems.is_empty() {
+        println!("{lessons} lessons and {questions} questions hold");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 fn config(cli: &Cli, workers: usize) -> Config {

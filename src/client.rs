@@ -45,6 +45,11 @@ impl Client {
         self.pace.set(nanos);
     }
 
+    /// How long one command of a script takes, in nanoseconds.
+    pub fn pace(&self) -> u64 {
+        self.pace.get()
+    }
+
     /// Waits for as long as one command of a script takes: not at all at a prompt.
     pub async fn take_pace(&self) {
         if self.pace.get() > 0 {

@@ -18,6 +18,7 @@ pub mod headless;
 pub mod kubectl;
 pub mod object;
 pub mod posix;
+pub mod school;
 pub mod session;
 pub mod shell;
 pub mod tui;

@@ -5,6 +5,8 @@
 
 use crate::client::Client;
 use crate::cluster::{Cluster, Config};
+use crate::course::progress::ACTS_LIMIT;
+use crate::course::{Act, Recorded, RunResult, Runner};
 use crate::object::SimTime;
 use crate::shell::{Job, Shell};
 use std::cell::{Ref, RefCell};
@@ -129,6 +131,8 @@ pub struct Session {
     beginning: Cluster,
     undo: Vec<Snapshot>,
     status: i32,
+    began: SimTime,
+    acts: Vec<Recorded>,
 }
 
 impl Session {
@@ -141,7 +145,7 @@ impl Session {
 
     /// A session over a cluster as it is.
     pub fn over(cluster: Cluster) -> Self {
-        let beginning = cluster.clone();
+        let (beginning, began) = (cluster.clone(), cluster.now());
         let cluster = Rc::new(RefCell::new(cluster));
         let client = Client::new(cluster.clone());
         Self {
@@ -155,6 +159,8 @@ impl Session {
             beginning,
             undo: Vec::new(),
             status: 0,
+            began,
+            acts: Vec::new(),
         }
     }
 
@@ -228,6 +234,7 @@ impl Session {
         if self.busy() {
             return;
         }
+        self.record(Act::Line(line.to_owned()));
         self.command += 1;
         self.client.set_command(self.command);
         self.transcript.push(Entry::Command { line: line.to_owned(), cwd: self.shell.cwd() });
@@ -364,18 +371,21 @@ impl Session {
 
     /// Ctrl-C: ends the running command.
     pub fn interrupt(&mut self) {
+        self.record(Act::Interrupt);
         self.shell.interrupt();
         self.poll();
     }
 
     /// Hands typed input to the running command; `None` is Ctrl-D.
     pub fn feed(&mut self, input: Option<&[u8]>) {
+        self.record(input.map_or(Act::End, |bytes| Act::Input(String::from_utf8_lossy(bytes).into_owned())));
         self.shell.feed(input);
         self.poll();
     }
 
     /// The editor was closed, with the content saved or (`None`) not.
     pub fn edited(&mut self, content: Option<String>) {
+        self.record(Act::Saved(content.clone()));
         self.shell.edited(content);
         self.poll();
     }
@@ -383,6 +393,7 @@ impl Session {
     /// Goes back to before the last command that changed the cluster. Answers that command's line.
     pub fn undo(&mut self) -> Option<String> {
         self.stop_command();
+        self.record(Act::Undo);
         let Snapshot { cluster, line } = self.undo.pop()?;
         *self.cluster.borrow_mut() = cluster;
         Some(line)
@@ -396,14 +407,97 @@ impl Session {
     /// Goes back to the beginning; this can be undone as well.
     pub fn reset(&mut self) {
         self.stop_command();
+        self.record(Act::Reset);
         let now = self.cluster.replace(self.beginning.clone());
         self.undo.push(Snapshot { cluster: now, line: "reset".to_owned() });
+    }
+
+    /// What was done in this session, with its times. Done again in a new session, it leads to the same state. Beyond
+    /// a limit nothing more is noted.
+    pub fn acts(&self) -> &[Recorded] {
+        &self.acts
+    }
+
+    /// How much virtual time has passed since the session began, in nanoseconds.
+    pub fn elapsed(&self) -> u64 {
+        self.now().since(self.began)
+    }
+
+    fn record(&mut self, act: Act) {
+        if self.acts.len() <= ACTS_LIMIT {
+            let at = self.elapsed();
+            self.acts.push(Recorded { at, act });
+        }
+    }
+
+    /// Does again what was recorded, each act at its time, and lets time pass to `elapsed`.
+    pub fn replay(&mut self, acts: &[Recorded], elapsed: u64) {
+        for Recorded { at, act } in acts {
+            let until = (self.began + *at).max(self.now());
+            self.advance_to(until, usize::MAX);
+            match act {
+                Act::Line(line) => self.submit(line),
+                Act::Input(text) => self.feed(Some(text.as_bytes())),
+                Act::End => self.feed(None),
+                Act::Interrupt => self.interrupt(),
+                Act::Saved(content) => self.edited(content.clone()),
+                Act::Script(script) => {
+                    self.run(script);
+                }
+                Act::Undo => {
+                    self.undo();
+                }
+                Act::Reset => self.reset(),
+            }
+        }
+        let until = (self.began + elapsed).max(self.now());
+        self.advance_to(until, usize::MAX);
     }
 
     fn stop_command(&mut self) {
         if self.busy() {
             self.interrupt();
         }
+    }
+}
+
+impl Runner for Session {
+    fn run(&mut self, script: &str) -> RunResult {
+        self.stop_command();
+        self.record(Act::Script(script.to_owned()));
+        self.command += 1;
+        self.client.set_command(self.command);
+        let shown = std::mem::take(&mut self.transcript);
+        let pace = self.client.pace();
+        self.client.set_pace(SCRIPT_PACE);
+        self.shell.start(script);
+        self.poll();
+        // What a script's own interruption would record belongs to the script.
+        let recorded = self.acts.len();
+        let status = self.run_to_end();
+        self.acts.truncate(recorded);
+        self.client.set_pace(pace);
+        let printed = std::mem::replace(&mut self.transcript, shown);
+        let text = |entry: &Entry| match entry {
+            Entry::Output { text, .. } => Some(text.clone()),
+            Entry::Command { .. } | Entry::Note(_) => None,
+        };
+        RunResult { output: printed.entries.iter().filter_map(text).collect(), status }
+    }
+
+    fn pass(&mut self, nanos: u64) {
+        let until = self.now() + nanos;
+        self.advance_to(until, usize::MAX);
+    }
+
+    fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    fn fork(&self) -> Box<dyn Runner> {
+        let mut copy = Self::over(self.cluster.borrow().clone());
+        copy.shell = self.shell.fork(copy.client.clone());
+        Box::new(copy)
     }
 }
 

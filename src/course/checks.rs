@@ -80,7 +80,9 @@ impl Checks {
         let view = |(check, standing): (&Check, &Standing)| {
             let state = match standing.since {
                 _ if standing.met => CheckState::Met,
-                Some(since) => CheckState::Holding(self.looked_at.since(since) / SECOND, standing.holds / SECOND),
+                Some(since) => {
+                    CheckState::Holding(self.looked_at.since(since) / SECOND, standing.holds / SECOND)
+                }
                 None => CheckState::Unmet,
             };
             let missing = standing.missing.get(language).trim();

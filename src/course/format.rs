@@ -182,11 +182,8 @@ fn check_step(step: &Step, place: &Place, problems: &mut Vec<Problem>) {
     }
     let acts = step.kind == StepKind::Do;
     if acts == step.checks.is_empty() {
-        let message = if acts {
-            "a step of kind `do` needs `checks`"
-        } else {
-            "only a step of kind `do` has `checks`"
-        };
+        let message =
+            if acts { "a step of kind `do` needs `checks`" } else { "only a step of kind `do` has `checks`" };
         problems.push(place.problem(message));
     }
     if acts && step.solution.trim().is_empty() {
@@ -375,7 +372,7 @@ steps:
             lessons/a.yaml:4: the notes have no row nonsense: see src/course/notes.rs
             lessons/a.yaml:3: the words for `ko` are missing
             lessons/a.yaml:7: a step of kind `do` needs a `solution`
-            lessons/a.yaml:13: CEL: ERROR: <input>:1:11: Syntax error: no viable alternative at input '('
+            lessons/a.yaml:13: CEL: ERROR: <input>:1:11: Syntax error: missing ')' at '<EOF>'
             lessons/a.yaml:12: `unmet` is missing: say what to do while it does not hold
             lessons/a.yaml:14: another step has the id one already
             lessons/a.yaml:18: a question needs at least two `options`

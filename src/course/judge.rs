@@ -198,7 +198,10 @@ mod tests {
         ] {
             assert_eq!(judge.holds(condition), expected, "{condition}: {:?}", judge.evaluate(condition));
         }
-        assert_eq!(judge.fill("a {{ string(1 + 1) }} b {{ get(\"pods\", \"default\", \"x\").a }} c {{"), "a 2 b … c {{");
+        assert_eq!(
+            judge.fill("a {{ string(1 + 1) }} b {{ get(\"pods\", \"default\", \"x\").a }} c {{"),
+            "a 2 b … c {{"
+        );
         assert!(compiles("get(\"pods\") == nothing").is_err());
     }
 }

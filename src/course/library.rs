@@ -44,7 +44,9 @@ impl Library {
                 }
             }
         }
-        Ok(Self::read(files.into_iter().map(|(name, text)| (format!("{}/{name}", dir.display()), text)).collect()))
+        Ok(Self::read(
+            files.into_iter().map(|(name, text)| (format!("{}/{name}", dir.display()), text)).collect(),
+        ))
     }
 
     /// Reads files, given by name and text.
@@ -95,7 +97,8 @@ impl Library {
 fn collect(dir: &Dir, files: &mut Vec<(String, String)>) {
     for file in dir.files() {
         let path = file.path();
-        if let (Some("yaml"), Some(text)) = (path.extension().and_then(|e| e.to_str()), file.contents_utf8()) {
+        if let (Some("yaml"), Some(text)) = (path.extension().and_then(|e| e.to_str()), file.contents_utf8())
+        {
             files.push((format!("lessons/{}", path.display()), text.to_owned()));
         }
     }

@@ -103,12 +103,21 @@ impl Keeper {
         };
         match moved {
             Some(Ok(aside)) => Text {
-                en: format!("{} {en}; it was set aside as {} and a new one begun.", path.display(), aside.display()),
+                en: format!(
+                    "{} {en}; it was set aside as {} and a new one begun.",
+                    path.display(),
+                    aside.display()
+                ),
                 ko: format!("{} 파일이 {ko}. {}로 옮겨 두고 새로 시작해요.", path.display(), aside.display()),
             },
             _ => {
                 self.file = None;
-                told(&format!("{en} and cannot be set aside"), &format!("{ko}. 옮겨 둘 수도 없어요"), path, "")
+                told(
+                    &format!("{en} and cannot be set aside"),
+                    &format!("{ko}. 옮겨 둘 수도 없어요"),
+                    path,
+                    "",
+                )
             }
         }
     }
@@ -119,7 +128,8 @@ impl Keeper {
     /// What could not be written and why, to be told to the learner.
     pub fn save(&self) -> Result<(), Text> {
         let Some(path) = &self.file else { return Ok(()) };
-        write(path, &self.progress).map_err(|error| told("cannot be written", "쓸 수 없어요", path, &error.to_string()))
+        write(path, &self.progress)
+            .map_err(|error| told("cannot be written", "쓸 수 없어요", path, &error.to_string()))
     }
 
     /// Remembers how a question was answered.
@@ -132,7 +142,10 @@ impl Keeper {
 fn told(en: &str, ko: &str, path: &Path, why: &str) -> Text {
     let why = if why.is_empty() { String::new() } else { format!(": {why}") };
     Text {
-        en: format!("Your progress file {} {en}{why}. Nothing is lost, but nothing is kept either.", path.display()),
+        en: format!(
+            "Your progress file {} {en}{why}. Nothing is lost, but nothing is kept either.",
+            path.display()
+        ),
         ko: format!("진도 파일 {}: {ko}{why}. 잃은 것은 없지만 저장되지도 않아요.", path.display()),
     }
 }
@@ -178,13 +191,18 @@ mod tests {
         let (again, notice) = Keeper::open(Some(&dir));
         assert_eq!((again.progress, notice), (keeper.progress, None));
 
-        for (damage, word) in [("{\"version\":", "damaged"), ("{\"version\": 7, \"lessons\": 3}", "newer"), ("[]", "damaged")] {
+        for (damage, word) in
+            [("{\"version\":", "damaged"), ("{\"version\": 7, \"lessons\": 3}", "newer"), ("[]", "damaged")]
+        {
             fs::write(dir.join(FILE), damage).unwrap();
             let (fresh, notice) = Keeper::open(Some(&dir));
             assert!(notice.unwrap().en.contains(word));
             assert!(fresh.progress.lessons.is_empty());
         }
-        assert_eq!(fs::read_to_string(dir.join("progress.json.damaged-2")).unwrap(), "{\"version\": 7, \"lessons\": 3}");
+        assert_eq!(
+            fs::read_to_string(dir.join("progress.json.damaged-2")).unwrap(),
+            "{\"version\": 7, \"lessons\": 3}"
+        );
         fs::remove_dir_all(&dir).unwrap();
         fs::write(&dir, "a file where the folder should be").unwrap();
         let (keeper, _) = Keeper::open(Some(&dir.join("deeper")));

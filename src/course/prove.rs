@@ -3,13 +3,13 @@
 
 use super::checks::Checks;
 use super::format::{Place, Problem};
+use super::judge::Judge;
 use super::library::Library;
 use super::model::{Ask, Check, Lesson, Question, QuestionKind, Step, StepKind};
 use super::question;
 use super::quiz;
 use super::runner::{Lab, Runner};
 use super::text::Language;
-use super::judge::Judge;
 use crate::object::SECOND;
 
 /// How long a solution has to take effect, in virtual seconds.
@@ -71,12 +71,18 @@ fn script(runner: &mut dyn Runner, text: &str, place: &Place, problems: &mut Vec
 
 fn last_lines(output: &str) -> String {
     let lines: Vec<&str> = output.trim_end().lines().collect();
-    lines[lines.len().saturating_sub(8)..].iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    lines[lines.len().saturating_sub(8)..]
+        .iter()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn prove_step(step: &Step, runner: &mut dyn Runner, place: &Place, problems: &mut Vec<Problem>) -> bool {
     if met(&step.checks, &mut *runner.fork(), hold_seconds(&step.checks)).all_met() {
-        problems.push(place.problem("the step is solved before anything is done: add a check that is not met yet"));
+        problems.push(
+            place.problem("the step is solved before anything is done: add a check that is not met yet"),
+        );
     }
     for (at, wrong) in step.wrong.iter().enumerate() {
         let mut copy = runner.fork();
@@ -121,8 +127,10 @@ fn prove_prediction(ask: &Ask, copy: &mut dyn Runner, place: &Place, problems: &
     let (right, printed) = question::happens(ask, copy);
     let came_true = right.iter().filter(|r| **r).count();
     if came_true == 0 || (came_true > 1 && !ask.several) {
-        let message =
-            format!("{came_true} of the options came true, one should; the run printed:\n{}", last_lines(&printed));
+        let message = format!(
+            "{came_true} of the options came true, one should; the run printed:\n{}",
+            last_lines(&printed)
+        );
         problems.push(place.at("/ask").problem(message));
     }
 }
@@ -142,7 +150,8 @@ pub fn prove_question(question: &Question, place: &Place, lab: &dyn Lab, problem
             let mut copy = runner.fork();
             copy.run(wrong);
             if quiz::wait_for(command, &mut *copy).all_met() {
-                problems.push(place.at(&format!("/wrong/{at}")).problem("this wrong command is taken as right"));
+                problems
+                    .push(place.at(&format!("/wrong/{at}")).problem("this wrong command is taken as right"));
             }
         }
         let mut copy = runner.fork();
@@ -150,8 +159,10 @@ pub fn prove_question(question: &Question, place: &Place, lab: &dyn Lab, problem
         let checks = quiz::wait_for(command, &mut *copy);
         if !checks.all_met() {
             let missing = checks.missing(Language::En).join(" | ");
-            let message =
-                format!("the solution is not taken as right ({missing}); it printed:\n{}", last_lines(&printed));
+            let message = format!(
+                "the solution is not taken as right ({missing}); it printed:\n{}",
+                last_lines(&printed)
+            );
             problems.push(place.at("/solution").problem(message));
         }
     }

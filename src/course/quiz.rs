@@ -92,10 +92,8 @@ impl QuizRun {
         let printed = runner.run(line).output;
         let checks = wait_for(command, &mut *runner);
         let verdict = if checks.all_met() { Verdict::Right } else { Verdict::Wrong };
-        let missing = Text {
-            en: checks.missing(Language::En).join("\n"),
-            ko: checks.missing(Language::Ko).join("\n"),
-        };
+        let missing =
+            Text { en: checks.missing(Language::En).join("\n"), ko: checks.missing(Language::Ko).join("\n") };
         self.give(Given::Typed(Typed { line: line.to_owned(), verdict, printed, missing }))
     }
 

@@ -38,6 +38,12 @@ impl Shell {
         Self { client }
     }
 
+    /// A copy over another cluster: the same files, variables and directory, with nothing running.
+    #[must_use]
+    pub fn fork(&self, client: Client) -> Self {
+        Self { client }
+    }
+
     /// The working directory as a prompt shows it (`~` for the home directory).
     pub fn cwd(&self) -> String {
         "~".to_owned()

@@ -80,7 +80,8 @@ impl<'t> Reader<'t> {
         if depth > DEPTH_LIMIT {
             return Err(Error::plain("exceeded max depth of 10000", line));
         }
-        self.document.lines.insert(path.clone(), (line, span.start.col() + 1));
+        // A mapping's keys are read under its own path: the first position is the mapping's.
+        self.document.lines.entry(path.clone()).or_insert((line, span.start.col() + 1));
         let before = self.nodes;
         self.count(1, line)?;
         let (value, anchor) = match event {
