@@ -15,10 +15,13 @@ pub mod history;
 mod lab;
 pub mod namespace;
 pub mod nodes;
+pub mod pv_binder;
 pub mod replicaset;
 pub mod service_account;
 pub mod service_pods;
+pub mod stateful_set;
 pub mod support;
+pub mod volume_protection;
 
 use super::events::{self, Note};
 use super::{Cluster, Wake, kubelet};
@@ -137,6 +140,10 @@ pub const CONTROLLERS: &[Controller] = &[
     replicaset::CONTROLLER,
     replicaset::REPLICATION_CONTROLLER,
     daemon_set::CONTROLLER,
+    stateful_set::CONTROLLER,
+    pv_binder::CONTROLLER,
+    volume_protection::CLAIMS,
+    volume_protection::VOLUMES,
     garbage_collector::CONTROLLER,
     service_account::CONTROLLER,
     service_account::ROOT_CA,
