@@ -3,12 +3,12 @@
 use crate::cluster::{Config, NodeConfig};
 use crate::course::format::Problem;
 use crate::course::prove::prove;
-use crate::course::{Language, Library};
+use crate::course::{Language, Library, fidelity};
 use crate::headless::{self, Form};
 use crate::school::SessionLab;
 use crate::session::Session;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use color_eyre::eyre::{Context, Result};
+use color_eyre::eyre::{Context, Result, eyre};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -107,11 +107,28 @@ pub fn main() -> Result<ExitCode> {
             clap_complete::generate(*shell, &mut Cli::command(), "kubedojo", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Fidelity) => {
+            print!("{}", fidelity::render(language(&cli)).map_err(|e| eyre!(e))?);
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Lessons { action: None }) => list_lessons(&cli),
         Some(Command::Lessons { action: Some(LessonsAction::Check { dir }) }) => {
             check_lessons(dir.as_deref().or(cli.lessons.as_deref()))
         }
         _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The language asked for, or that of the locale.
+fn language(cli: &Cli) -> Language {
+    match cli.lang {
+        Some(Lang::En) => Language::En,
+        Some(Lang::Ko) => Language::Ko,
+        None => {
+            let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+            let locale = set("LC_ALL").or_else(|| set("LC_MESSAGES")).or_else(|| set("LANG"));
+            Language::from_locale(&locale.unwrap_or_default())
+        }
     }
 }
 
@@ -127,10 +144,7 @@ fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
 
 fn list_lessons(cli: &Cli) -> Result<ExitCode> {
     let (library, problems) = library(cli.lessons.as_deref())?;
-    let language = match cli.lang {
-        Some(Lang::Ko) => Language::Ko,
-        _ => Language::En,
-    };
+    let language = language(cli);
     for lesson in &library.lessons {
         let questions = library.topic(&lesson.item.id).count();
         println!("{:<12} {} ({questions} questions)", lesson.item.id, lesson.item.title.get(language));

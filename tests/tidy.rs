@@ -17,9 +17,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("course", &["client", "apiserver", "cluster", "object", "yaml"]),
     ("shell", &["kubectl", "client", "posix", "cluster", "apiserver", "object", "yaml"]),
     ("session", &["course", "shell", "kubectl", "client", "cluster", "apiserver", "object", "posix"]),
+    ("school", &["session", "course", "client", "cluster", "object"]),
     ("headless", &["session", "shell"]),
-    ("tui", &["session", "course", "shell", "kubectl", "client", "cluster", "apiserver", "object", "posix"]),
-    ("cli", &["tui", "headless", "session", "course", "shell", "cluster", "object"]),
+    (
+        "tui",
+        &[
+            "school",
+            "session",
+            "course",
+            "shell",
+            "kubectl",
+            "client",
+            "cluster",
+            "apiserver",
+            "object",
+            "posix",
+        ],
+    ),
+    ("cli", &["school", "tui", "headless", "session", "course", "shell", "cluster", "object"]),
 ];
 
 /// The longest that a file may be, in lines; tables are exempt.

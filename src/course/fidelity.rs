@@ -62,7 +62,8 @@ pub struct Entry {
 /// # Errors
 /// When the file that the program ships cannot be read, which a test would have seen.
 pub fn ledger() -> Result<Vec<Entry>, String> {
-    let documents = yaml::parse(LEDGER).map_err(|e| format!("assets/fidelity.yaml:{}: {}", e.line, e.message))?;
+    let documents =
+        yaml::parse(LEDGER).map_err(|e| format!("assets/fidelity.yaml:{}: {}", e.line, e.message))?;
     let value = documents.into_iter().next().map(|d| d.value).unwrap_or_default();
     serde_json::from_value(value).map_err(|e| format!("assets/fidelity.yaml: {e}"))
 }
@@ -95,7 +96,10 @@ mod tests {
         let entries = ledger().unwrap();
         assert!(entries.len() > 20);
         for entry in entries {
-            assert!(!entry.source.is_empty() && !entry.text.en.is_empty() && !entry.text.ko.is_empty(), "{entry:?}");
+            assert!(
+                !entry.source.is_empty() && !entry.text.en.is_empty() && !entry.text.ko.is_empty(),
+                "{entry:?}"
+            );
         }
     }
 }

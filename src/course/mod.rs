@@ -4,6 +4,7 @@
 //! exists in each [`Language`]. Does not draw, read keys, or run commands itself: that is behind [`Runner`].
 
 pub mod checks;
+pub mod fidelity;
 pub mod format;
 pub mod judge;
 pub mod lesson;
