@@ -106,8 +106,15 @@ impl<'a> Judge<'a> {
 pub fn compiles(expression: &str) -> Result<(), String> {
     let program = env().compile(expression).map_err(|errors| errors.to_string())?;
     let references = program.references();
-    let unknown = references.variables().into_iter().next();
+    let unknown = references.variables().into_iter().find(|name| !is_bound(expression, name));
     unknown.map_or(Ok(()), |name| Err(format!("there is no variable `{name}`")))
+}
+
+/// Whether a name is that of an item in `list.exists(item, …)` or another macro, or one that a macro made.
+fn is_bound(expression: &str, name: &str) -> bool {
+    let bound =
+        |rest: &str| rest.trim_start().strip_prefix(name).is_some_and(|r| r.trim_start().starts_with(','));
+    name.starts_with('@') || expression.split('(').skip(1).any(bound)
 }
 
 fn env() -> Arc<Env> {

@@ -253,3 +253,124 @@ fn hint(step: &Step, kind: HintKind, language: Language) -> HintView {
     };
     HintView { kind, text, script }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::runner::RunResult;
+    use super::super::view::CheckState;
+    use super::*;
+    use crate::apiserver::{Method, Request};
+    use crate::cluster::{Cluster, Config};
+    use crate::object::SECOND;
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// A runner whose scripts are names of ConfigMaps to create, one a line.
+    struct Maps {
+        cluster: Rc<RefCell<Cluster>>,
+        client: Client,
+    }
+
+    impl Maps {
+        fn over(cluster: Cluster) -> Self {
+            let cluster = Rc::new(RefCell::new(cluster));
+            Self { client: Client::new(cluster.clone()), cluster }
+        }
+    }
+
+    impl Runner for Maps {
+        fn run(&mut self, script: &str) -> RunResult {
+            for name in script.lines() {
+                let map = serde_json::json!({"metadata": {"name": name}});
+                let path = "/api/v1/namespaces/default/configmaps";
+                self.client.request_now(&Request::with_body(Method::Post, path, map));
+            }
+            RunResult { output: script.to_owned(), status: 0 }
+        }
+        fn pass(&mut self, nanos: u64) {
+            let until = self.client.now() + nanos;
+            self.cluster.borrow_mut().advance(until, usize::MAX);
+        }
+        fn client(&self) -> Client {
+            self.client.clone()
+        }
+        fn fork(&self) -> Box<dyn Runner> {
+            Box::new(Self::over(self.cluster.borrow().clone()))
+        }
+    }
+
+    const LESSON: &str = r#"
+id: maps
+title: {en: Maps, ko: 맵}
+summary: {en: Maps, ko: 맵}
+learned: {en: Done, ko: 끝}
+cluster: {setup: first}
+steps:
+- {id: look, kind: read, title: {en: A, ko: 가}, text: {en: A, ko: 가}}
+- id: make
+  kind: do
+  setup: second
+  title: {en: A, ko: 가}
+  text: {en: A, ko: 가}
+  checks:
+  - text: {en: There is a third, ko: 셋째가 있어요}
+    unmet: {en: 'There are {{ string(size(list("configmaps", "default", ""))) }}.', ko: 없어요}
+    cel: get("configmaps", "default", "third") != null
+    holds: 10s
+  hints: {where: {en: Here, ko: 여기}, command: third}
+  solution: third
+  wrong: [fourth]
+- id: guess
+  kind: predict
+  title: {en: A, ko: 가}
+  text: {en: A, ko: 가}
+  ask:
+    question: {en: What, ko: 뭘까요}
+    run: fifth
+    options:
+    - {text: {en: Nothing, ko: 없음}, when: 'get("configmaps", "default", "fifth") == null', why: {en: A, ko: 가}}
+    - {text: {en: A fifth, ko: 다섯째}, when: 'get("configmaps", "default", "fifth") != null', why: {en: A, ko: 가}}
+"#;
+
+    #[test]
+    fn a_lesson_from_beginning_to_end() {
+        let mut problems = Vec::new();
+        let lesson = super::super::format::lesson("maps.yaml", LESSON, &mut problems);
+        assert_eq!(problems, []);
+        let mut runner = Maps::over(Cluster::new(Config::default()));
+        let mut run = LessonRun::begin(lesson.unwrap().item, &mut runner);
+        let client = runner.client();
+        assert!(run.view(Language::En).unwrap().done, "a step to read is done");
+        assert_eq!(run.next(&mut runner), Onward::Stepped);
+        run.look(&client);
+        let view = run.view(Language::En).unwrap();
+        let missing = view.checks[0].missing.clone().unwrap();
+        assert!(missing.starts_with("There are "), "{missing}");
+        assert_eq!(
+            (run.next(&mut runner), run.hint(), run.hint()),
+            (Onward::Stays, Some(HintKind::Where), Some(HintKind::Command))
+        );
+        assert_eq!(run.script(), Some("third"));
+        runner.run("third");
+        run.look(&client);
+        assert_eq!(run.view(Language::En).unwrap().checks[0].state, CheckState::Holding(0, 10));
+        assert_eq!(run.due(), Some(client.now() + 10 * SECOND));
+        runner.pass(10 * SECOND);
+        run.look(&client);
+        assert!(run.view(Language::Ko).unwrap().done);
+
+        let saved = serde_json::to_string(run.state()).unwrap();
+        let mut run = LessonRun::resume(run.lesson().clone(), serde_json::from_str(&saved).unwrap());
+        assert_eq!(run.next(&mut runner), Onward::Stepped);
+        assert_eq!(run.answer(&[1], &runner), Some(Verdict::Right));
+        assert_eq!(run.answer(&[0], &runner), None, "an answer is given once");
+        let last = run.view(Language::En).unwrap();
+        assert!(last.learned.is_some());
+        assert_eq!(run.next(&mut runner), Onward::Finished);
+        let mut judge = super::super::judge::Judge::new(&client);
+        assert!(
+            judge.holds(r#"get("configmaps", "default", "fifth") == null"#),
+            "a prediction happens on a copy"
+        );
+    }
+}

@@ -106,3 +106,18 @@ fn collect(dir: &Dir, files: &mut Vec<(String, String)>) {
         collect(dir, files);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_in_is_whole() {
+        let (library, problems) = Library::built_in();
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(problems.is_empty(), "{}", shown.join("\n"));
+        for lesson in &library.lessons {
+            assert!(library.topic(&lesson.item.id).count() > 0, "{} has no questions", lesson.item.id);
+        }
+    }
+}
