@@ -149,6 +149,7 @@ pub static ROOT: Command = Command {
 pub static ALL: &[&Command] = &[
     // Reading.
     &super::get::COMMAND,
+    &super::describe::COMMAND,
     // Writing.
     &super::create::COMMAND,
     &super::set::COMMAND,

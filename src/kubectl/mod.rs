@@ -11,6 +11,7 @@ pub mod commands;
 pub mod cordon;
 pub mod create;
 pub mod delete;
+pub mod describe;
 pub mod errors;
 pub mod flags;
 pub mod get;
