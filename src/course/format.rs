@@ -12,6 +12,7 @@ use crate::object::SECOND;
 use crate::yaml::{self, Document};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -123,14 +124,12 @@ fn decode<T: DeserializeOwned>(place: &Place, problems: &mut Vec<Problem>) -> Op
     match serde_path_to_error::deserialize::<_, T>(value) {
         Ok(item) => Some(item),
         Err(error) => {
-            let mut part = String::new();
-            for segment in error.path() {
-                match segment {
-                    serde_path_to_error::Segment::Seq { index } => part.push_str(&format!("/{index}")),
-                    serde_path_to_error::Segment::Map { key } => part.push_str(&format!("/{key}")),
-                    _ => {}
-                }
-            }
+            let segment = |segment: &Segment| match segment {
+                Segment::Seq { index } => format!("/{index}"),
+                Segment::Map { key } => format!("/{key}"),
+                _ => String::new(),
+            };
+            let part: String = error.path().iter().map(segment).collect();
             let path = error.path().to_string();
             problems.push(place.at(&part).problem(format!("{path}: {}", error.inner())));
             None

@@ -85,13 +85,11 @@ impl<'a> Judge<'a> {
                     return Err(wrong(function.usage));
                 }
                 let call = Call { function: function.name, arguments };
-                match answers.get(&call) {
-                    Some(answer) => value(answer).map_err(|e| wrong(&e)),
-                    None => {
-                        asked.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-                        Err(wrong("not answered yet"))
-                    }
+                if let Some(answer) = answers.get(&call) {
+                    return value(answer).map_err(|e| wrong(&e));
                 }
+                asked.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+                Err(wrong("not answered yet"))
             };
             context.add_function(function.name, answer).map_err(|e| e.to_string())?;
         }

@@ -101,25 +101,18 @@ impl Keeper {
         } else {
             ("is damaged", "손상됐어요")
         };
-        match moved {
-            Some(Ok(aside)) => Text {
+        if let Some(Ok(aside)) = moved {
+            return Text {
                 en: format!(
                     "{} {en}; it was set aside as {} and a new one begun.",
                     path.display(),
                     aside.display()
                 ),
                 ko: format!("{} 파일이 {ko}. {}로 옮겨 두고 새로 시작해요.", path.display(), aside.display()),
-            },
-            _ => {
-                self.file = None;
-                told(
-                    &format!("{en} and cannot be set aside"),
-                    &format!("{ko}. 옮겨 둘 수도 없어요"),
-                    path,
-                    "",
-                )
-            }
+            };
         }
+        self.file = None;
+        told(&format!("{en} and cannot be set aside"), &format!("{ko}. 옮겨 둘 수도 없어요"), path, "")
     }
 
     /// Writes the progress: beside the file first, then in its place.

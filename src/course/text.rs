@@ -1,6 +1,7 @@
 //! Words in each language, and the small markdown that lessons are written in.
 //!
-//! Paragraphs, `code`, *emphasis*, **strong**, lists of `- `, and blocks between ``` lines. Nothing else is special.
+//! Paragraphs, code between backticks, *emphasis*, **strong**, lists of `- `, and blocks between lines of three
+//! backticks. Nothing else is special.
 
 use serde::{Deserialize, Serialize};
 

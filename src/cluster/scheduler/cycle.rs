@@ -53,9 +53,9 @@ impl Misfit {
         if self.nodes == 0 {
             return "no nodes available to schedule pods".to_owned();
         }
-        let mut text = format!("0/{} nodes are available:", self.nodes);
-        if let Some(reason) = &self.beforehand {
-            text.push_str(&format!(" {reason}."));
+        let head = format!("0/{} nodes are available:", self.nodes);
+        let reasons = if let Some(reason) = &self.beforehand {
+            reason.clone()
         } else {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for reason in self.refused.iter().flat_map(|(_, r)| &r.reasons) {
@@ -67,14 +67,12 @@ impl Misfit {
             }
             let mut reasons: Vec<String> = counts.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
             reasons.sort();
-            if !reasons.is_empty() {
-                text.push_str(&format!(" {}.", reasons.join(", ")));
-            }
-        }
-        if !self.afterwards.is_empty() {
-            text.push_str(&format!(" {}", self.afterwards));
-        }
-        text
+            reasons.join(", ")
+        };
+        let dot = if reasons.is_empty() { "" } else { "." };
+        let space = |text: &str| if text.is_empty() { "" } else { " " };
+        let (after, afterwards) = (space(&self.afterwards), &self.afterwards);
+        format!("{head}{}{reasons}{dot}{after}{afterwards}", space(&reasons))
     }
 }
 

@@ -251,7 +251,7 @@ fn schedule(cluster: &mut Cluster, name: &ObjectName, queued: Queued) {
     let facts = scheduler.nodes.facts(&pod.spec.shared);
     match cycle::decide(scheduler, &api.store, &pod, &facts) {
         Decision::Node(node, assignments) if assignments.is_empty() => {
-            bind(cluster, name, &node, queued, &origin)
+            bind(cluster, name, &node, queued, &origin);
         }
         Decision::Node(node, assignments) => {
             scheduler.nodes.place(&pod, &node);

@@ -27,7 +27,15 @@ impl Lab {
     }
 
     fn empty() -> Self {
-        Self { cluster: Cluster::new(Config { nodes: Vec::new(), ..Config::default() }) }
+        let mut cluster = Cluster::new(Config { nodes: Vec::new(), ..Config::default() });
+        let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+        for kind in [Kind::Deployment, Kind::DaemonSet, Kind::ReplicaSet, Kind::Pod] {
+            let keys: Vec<ObjectKey> = cluster.api.store.list(kind).map(Object::key).collect();
+            for key in keys {
+                cluster.api.delete(&key, &DeleteOptions::default(), &origin).ok();
+            }
+        }
+        Self { cluster }
     }
 
     fn node(&mut self, name: &str, spec: &Value, labels: &Value) {
@@ -39,6 +47,8 @@ impl Lab {
             "status": {"capacity": amounts, "allocatable": amounts},
         });
         self.create(Kind::Node, node);
+        // Admission taints a new node as not ready.
+        self.change(Kind::Node, name, |node| node["spec"] = spec.clone());
     }
 
     fn create(&mut self, kind: Kind, value: Value) -> Object {
@@ -58,10 +68,10 @@ impl Lab {
     }
 
     fn pod(&mut self, name: &str, spec: Value) {
-        self.labelled(name, json!({}), spec);
+        self.labelled(name, &json!({}), spec);
     }
 
-    fn labelled(&mut self, name: &str, labels: Value, mut spec: Value) {
+    fn labelled(&mut self, name: &str, labels: &Value, mut spec: Value) {
         if spec["containers"].is_null() {
             spec["containers"] = json!([{"name": "c", "image": "nginx"}]);
         }
@@ -232,8 +242,9 @@ fn a_more_important_pod_pushes_others_out() {
         lab.pod(&format!("p{at}"), cpu("800m"));
     }
     lab.settle(100);
+    lab.create(Kind::PriorityClass, json!({"metadata": {"name": "high"}, "value": 1000}));
     let mut spec = cpu("500m");
-    spec["priority"] = json!(1000);
+    spec["priorityClassName"] = json!("high");
     lab.pod("urgent", spec);
     lab.settle(100);
     expect![
@@ -280,7 +291,7 @@ fn anti_affinity_keeps_apart() {
     let apart = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution":
         [{"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}]}}});
     for at in 0..4 {
-        lab.labelled(&format!("web-{at}"), json!({"app": "web"}), apart.clone());
+        lab.labelled(&format!("web-{at}"), &json!({"app": "web"}), apart.clone());
     }
     lab.settle(200);
     let mut nodes: Vec<_> = (0..3).filter_map(|at| lab.node_of(&format!("web-{at}"))).collect();
@@ -288,7 +299,7 @@ fn anti_affinity_keeps_apart() {
     assert_eq!(nodes.join(" "), "worker-1 worker-2 worker-3");
     expect!["FailedScheduling 0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 node(s) didn't match pod anti-affinity rules. no new claims to deallocate, preemption: 0/4 nodes are available: 1 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."]
         .assert_eq(&lab.said("web-3"));
-    lab.labelled("plain", json!({"app": "web"}), json!({}));
+    lab.labelled("plain", &json!({"app": "web"}), json!({}));
     lab.settle(200);
     assert!(lab.said("plain").contains("3 node(s) didn't satisfy existing pods anti-affinity rules"));
 }
@@ -302,7 +313,7 @@ fn spreading_is_kept() {
     let spread = json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone",
         "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "web"}}}]});
     for at in 0..6 {
-        lab.labelled(&format!("web-{at}"), json!({"app": "web"}), spread.clone());
+        lab.labelled(&format!("web-{at}"), &json!({"app": "web"}), spread.clone());
     }
     lab.settle(200);
     let on_b = (0..6).filter(|at| lab.node_of(&format!("web-{at}")).as_deref() == Some("b1")).count();
