@@ -53,12 +53,17 @@ impl FieldError {
         Self { field: field.into(), reason: "FieldValueNotFound", message: format!("Not found: {value}") }
     }
 
-    /// `Unsupported value: <value>: supported values: …`.
+    /// `Unsupported value: <value>: supported values: …`, in the order given.
     pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
-        let mut supported: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
-        supported.sort();
+        let supported: Vec<String> = supported.iter().map(|s| format!("\"{s}\"")).collect();
         let message = format!("Unsupported value: {value}: supported values: {}", supported.join(", "));
         Self { field: field.into(), reason: "FieldValueNotSupported", message }
+    }
+
+    /// `Too long: may not be more than <limit> bytes`.
+    pub fn too_long(field: impl Into<String>, limit: usize) -> Self {
+        let message = format!("Too long: may not be more than {limit} bytes");
+        Self { field: field.into(), reason: "FieldValueTooLong", message }
     }
 }
 

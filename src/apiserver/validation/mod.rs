@@ -1,0 +1,203 @@
+//! Validation: every wrong field of an object at once, with its path, in the real server's words.
+//!
+//! Always holds: what is right costs no allocation: a path becomes text only when something is wrong. From
+//! `pkg/apis/*/validation`.
+
+mod config;
+mod container;
+mod diff;
+mod meta;
+mod names;
+mod network;
+mod path;
+mod pod;
+mod scheduling;
+mod service;
+mod storage;
+mod volume;
+mod workload;
+
+pub use path::Path;
+
+use super::{FieldError, Part};
+use crate::object::Object;
+use serde_json::{Value, json};
+
+/// The errors found so far.
+#[derive(Debug, Default)]
+struct Errors(Vec<FieldError>);
+
+impl Errors {
+    fn required(&mut self, path: Path, detail: &str) {
+        self.0.push(FieldError::required(path.to_string(), detail));
+    }
+
+    fn invalid(&mut self, path: Path, value: impl Into<Value>, detail: impl AsRef<str>) {
+        self.0.push(FieldError::invalid(path.to_string(), &value.into(), detail));
+    }
+
+    fn forbidden(&mut self, path: Path, detail: impl AsRef<str>) {
+        self.0.push(FieldError::forbidden(path.to_string(), detail));
+    }
+
+    fn duplicate(&mut self, path: Path, value: impl Into<Value>) {
+        self.0.push(FieldError::duplicate(path.to_string(), &value.into()));
+    }
+
+    fn not_found(&mut self, path: Path, value: &str) {
+        self.0.push(FieldError::not_found(path.to_string(), &json!(value)));
+    }
+
+    fn unsupported(&mut self, path: Path, value: &str, supported: &[&str]) {
+        self.0.push(FieldError::unsupported(path.to_string(), &json!(value), supported));
+    }
+
+    fn too_long(&mut self, path: Path, limit: usize) {
+        self.0.push(FieldError::too_long(path.to_string(), limit));
+    }
+
+    /// Text that must be there and be one of `supported`.
+    fn one_of(&mut self, path: Path, value: Option<&str>, supported: &[&str]) {
+        match value.unwrap_or("") {
+            "" => self.required(path, ""),
+            value if !supported.contains(&value) => self.unsupported(path, value, supported),
+            _ => {}
+        }
+    }
+
+    /// Each message about a value becomes an error.
+    fn all(&mut self, path: Path, value: &str, messages: Vec<String>) {
+        for message in messages {
+            self.invalid(path, value, message);
+        }
+    }
+
+    fn not_negative(&mut self, path: Path, value: Option<i64>) {
+        if let Some(value) = value.filter(|v| *v < 0) {
+            self.invalid(path, value, "must be greater than or equal to 0");
+        }
+    }
+
+    /// A field that may not differ from what it was.
+    fn immutable<T: PartialEq + serde::Serialize>(&mut self, path: Path, new: &T, old: &T) {
+        if new != old {
+            self.invalid(path, json!(new), "field is immutable");
+        }
+    }
+}
+
+/// What is wrong with a new object.
+pub fn create(object: &Object) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    meta::create(object, &mut errors);
+    spec(object, &mut errors);
+    if let Object::Pod(pod) = object {
+        pod::create_only(pod, &mut errors);
+    }
+    errors.0
+}
+
+/// What is wrong with a changed object, immutable fields included.
+pub fn update(object: &Object, old: &Object, part: Part) -> Vec<FieldError> {
+    if part == Part::Status {
+        return Vec::new();
+    }
+    let mut errors = Errors::default();
+    meta::update(object, &mut errors);
+    match (object, old) {
+        (Object::Pod(new), Object::Pod(old)) => pod::update(new, old, &mut errors),
+        (Object::Service(new), Object::Service(old)) => {
+            service::update(new, old, &mut errors);
+            spec(object, &mut errors);
+        }
+        _ => {
+            spec(object, &mut errors);
+            changes(object, old, &mut errors);
+        }
+    }
+    errors.0
+}
+
+fn spec(object: &Object, errors: &mut Errors) {
+    match object {
+        Object::Pod(o) => {
+            let spec = Path::new("spec");
+            pod::spec(&o.spec, spec, errors);
+        }
+        Object::PodTemplate(_) | Object::Namespace(_) | Object::Event(_) | Object::ServiceAccount(_) => {}
+        Object::Deployment(o) => workload::deployment(o, errors),
+        Object::ReplicaSet(o) => workload::replica_set(o, errors),
+        Object::ReplicationController(o) => workload::replication_controller(o, errors),
+        Object::DaemonSet(o) => workload::daemon_set(o, errors),
+        Object::StatefulSet(o) => workload::stateful_set(o, errors),
+        Object::Job(o) => workload::job(o, errors),
+        Object::CronJob(o) => workload::cron_job(o, errors),
+        Object::HorizontalPodAutoscaler(o) => workload::autoscaler(o, errors),
+        Object::PodDisruptionBudget(o) => workload::budget(o, errors),
+        Object::Service(o) => service::service(o, errors),
+        Object::Ingress(o) => network::ingress(o, errors),
+        Object::NetworkPolicy(o) => network::policy(o, errors),
+        Object::PersistentVolume(o) => storage::volume(o, errors),
+        Object::PersistentVolumeClaim(o) => storage::claim(o, errors),
+        Object::StorageClass(o) => storage::class(o, errors),
+        Object::ConfigMap(o) => config::config_map(o, errors),
+        Object::Secret(o) => config::secret(o, errors),
+        Object::LimitRange(o) => config::limit_range(o, errors),
+        Object::ResourceQuota(o) => config::quota(o, errors),
+        Object::Role(o) => config::rules(o.rules.as_deref(), false, errors),
+        Object::ClusterRole(o) => config::rules(o.rules.as_deref(), true, errors),
+        Object::RoleBinding(o) => config::binding(&o.role_ref, o.subjects.as_deref(), errors),
+        Object::ClusterRoleBinding(o) => config::binding(&o.role_ref, o.subjects.as_deref(), errors),
+        Object::Node(o) => scheduling::node(o, errors),
+        _ => {}
+    }
+}
+
+fn changes(object: &Object, old: &Object, errors: &mut Errors) {
+    match (object, old) {
+        (Object::Deployment(new), Object::Deployment(old)) => {
+            workload::selector_stays(
+                new.spec.as_ref().map(|s| &s.selector),
+                old.spec.as_ref().map(|s| &s.selector),
+                errors,
+            );
+        }
+        (Object::ReplicaSet(new), Object::ReplicaSet(old)) => {
+            workload::selector_stays(
+                new.spec.as_ref().map(|s| &s.selector),
+                old.spec.as_ref().map(|s| &s.selector),
+                errors,
+            );
+        }
+        (Object::DaemonSet(new), Object::DaemonSet(old)) => {
+            workload::selector_stays(
+                new.spec.as_ref().map(|s| &s.selector),
+                old.spec.as_ref().map(|s| &s.selector),
+                errors,
+            );
+        }
+        (Object::StatefulSet(new), Object::StatefulSet(old)) => {
+            workload::stateful_set_update(new, old, errors)
+        }
+        (Object::Job(new), Object::Job(old)) => workload::job_update(new, old, errors),
+        (Object::PersistentVolume(new), Object::PersistentVolume(old)) => {
+            storage::volume_update(new, old, errors)
+        }
+        (Object::PersistentVolumeClaim(new), Object::PersistentVolumeClaim(old)) => {
+            storage::claim_update(new, old, errors);
+        }
+        (Object::StorageClass(new), Object::StorageClass(old)) => storage::class_update(new, old, errors),
+        (Object::ConfigMap(new), Object::ConfigMap(old)) => config::config_map_update(new, old, errors),
+        (Object::Secret(new), Object::Secret(old)) => config::secret_update(new, old, errors),
+        (Object::RoleBinding(new), Object::RoleBinding(old)) => {
+            config::role_stays(&new.role_ref, &old.role_ref, errors);
+        }
+        (Object::ClusterRoleBinding(new), Object::ClusterRoleBinding(old)) => {
+            config::role_stays(&new.role_ref, &old.role_ref, errors);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
