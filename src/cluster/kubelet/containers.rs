@@ -2,6 +2,7 @@
 
 use super::run::{Body, ContainerRun, Ended, Hook, Kill, NEVER, Next, PodRun, Role, Stage, spec_of};
 use super::{Context, environment, notes, probes, timing, worker};
+use crate::cluster::workload::rootfs::{self, Spot};
 use crate::cluster::workload::{images, process};
 use crate::object::{Pod, SECOND, SimTime, meta::MetaExt};
 use k8s_openapi::api::core::v1::Container;
@@ -56,14 +57,10 @@ pub(super) fn deadline(container: &ContainerRun, ending: bool) -> SimTime {
         Stage::Pulling { done, .. } if !ending => *done,
         Stage::Refused { retry, .. } if !ending => *retry,
         Stage::Creating(at) if !ending => *at,
-        Stage::Running { kill: Some(kill), .. } => match kill.hook {
-            Hook::Until(at) => at.min(kill.deadline),
-            _ => kill.deadline,
-        },
-        Stage::Running { .. } => match container.body.as_ref().and_then(|b| b.post_start) {
-            Some(Hook::Until(at)) => at,
-            _ => NEVER,
-        },
+        Stage::Running { kill: Some(kill), .. } => super::hooks::deadline(kill.hook).min(kill.deadline),
+        Stage::Running { .. } => {
+            container.body.as_ref().and_then(|b| b.post_start).map_or(NEVER, super::hooks::deadline)
+        }
         Stage::Exited(Next::Unseen(at)) => *at,
         Stage::Exited(Next::Restart { at, shown, event }) if !ending => (*at).min(*shown).min(*event),
         _ => NEVER,
@@ -234,6 +231,7 @@ fn create(cx: &mut Context, run: &mut PodRun, index: usize) {
     let Some(spec) = container_spec(&pod, index) else { return };
     match environment::of_spec(cx.cluster, &pod, spec, run) {
         Ok(env) => {
+            let pinned = rootfs::pins(cx.cluster, &pod, spec, run);
             let container = &mut run.containers[index];
             if container.ended.as_ref().is_some_and(|e| e.attempt == container.restarts) {
                 container.restarts += 1;
@@ -241,7 +239,7 @@ fn create(cx: &mut Context, run: &mut PodRun, index: usize) {
             if let Some(log) = container.log.take() {
                 container.previous_log = Some(Arc::new(*log));
             }
-            container.body = Some(Box::new(Body { next_pid: 1, env, ..Body::default() }));
+            container.body = Some(Box::new(Body { next_pid: 1, env, pinned, ..Body::default() }));
             let at = cx.now + timing::CREATE + cx.jitter(timing::RUNTIME_SPREAD);
             run.containers[index].stage = Stage::Creating(at);
         }
@@ -257,8 +255,7 @@ fn start(cx: &mut Context, run: &mut PodRun, index: usize) {
     let pod = cx.pod.clone();
     let Some(spec) = container_spec(&pod, index) else { return };
     notes::of_container(cx, index, false, "Created", "Container created");
-    let env = run.containers[index].body.as_ref().and_then(|b| b.env.clone());
-    match process::main_process(&pod, spec, env.as_deref(), cx.now) {
+    match process::main_process(cx.cluster, &pod, spec, run, index) {
         Ok(main) => {
             notes::of_container(cx, index, false, "Started", "Container started");
             let hook = spec.lifecycle.as_ref().and_then(|l| l.post_start.as_ref());
@@ -268,8 +265,8 @@ fn start(cx: &mut Context, run: &mut PodRun, index: usize) {
             container.last = container.ended.take().or_else(|| container.last.take());
             if let Some(body) = &mut container.body {
                 body.processes = vec![main];
-                body.next_pid = 2;
-                body.post_start = hook.map(|h| super::hooks::start(body, h, now));
+                body.next_pid = 40;
+                body.post_start = hook.map(super::hooks::ask);
             }
             container.probes =
                 probes::start(spec, worker::role(&pod, index), now, &mut |spread| cx.jitter(spread));
@@ -359,6 +356,8 @@ fn end(cx: &mut Context, run: &mut PodRun, index: usize, ended: Ended) {
     if let Some(body) = &mut container.body {
         body.processes.clear();
     }
+    let spot = Spot { node: cx.node.clone(), pod: cx.name.clone(), index };
+    super::streams::drop_of_container(cx.cluster, &spot);
 }
 
 /// An ended container: noticed, and started again by its policy.
@@ -413,7 +412,13 @@ fn set_next(run: &mut PodRun, index: usize, value: Next) {
 fn decide(cx: &mut Context, run: &mut PodRun, index: usize) {
     let pod = cx.pod.clone();
     let Some(ended) = run.containers[index].ended.clone() else { return };
-    if run.ending.is_some() || !restarts(&pod, index, ended.code) {
+    // A sidecar outlives what it serves only until it is stopped.
+    let served = |(i, c): (usize, &ContainerRun)| {
+        worker::role(&pod, i) != Role::Main || matches!(c.stage, Stage::Exited(Next::Stay))
+    };
+    let left_over =
+        worker::role(&pod, index) == Role::Sidecar && run.containers.iter().enumerate().all(served);
+    if run.ending.is_some() || left_over || !restarts(&pod, index, ended.code) {
         set_next(run, index, Next::Stay);
         return;
     }
@@ -458,10 +463,7 @@ pub(super) fn stop(cx: &mut Context, run: &mut PodRun, index: usize, grace_secon
         return;
     }
     let hook = spec.lifecycle.as_ref().and_then(|l| l.pre_stop.as_ref()).filter(|_| grace_seconds > 0);
-    let hook = match (hook, &mut container.body) {
-        (Some(hook), Some(body)) => super::hooks::start(body, hook, now),
-        _ => Hook::Over,
-    };
+    let hook = hook.map_or(Hook::Over, super::hooks::ask);
     *kill = Some(Box::new(Kill { deadline, hook }));
     if hook == Hook::Over {
         super::hooks::signal_main(container, 15, now);

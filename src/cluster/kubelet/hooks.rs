@@ -1,29 +1,81 @@
 //! Lifecycle hooks: postStart and preStop, as processes of their container, sleeps or requests.
+//!
+//! A hook is asked for while the pod is being synced; its command starts while the pod is in its place, a moment
+//! later ([`run_pod`]).
 
-use super::containers;
-use super::run::{Body, ContainerRun, Hook, PodRun, Stage};
-use super::{Context, notes};
-use crate::cluster::workload::process;
-use crate::object::SimTime;
+use super::run::{Body, ContainerRun, Hook, NEVER, PodRun, Stage, spec_of};
+use super::{Context, containers, notes, run_mut, run_of};
+use crate::cluster::Cluster;
+use crate::cluster::workload::process::{self, Sink};
+use crate::cluster::workload::rootfs::Spot;
+use crate::object::{ObjectName, Pod, SimTime};
 use k8s_openapi::api::core::v1::LifecycleHandler;
+use std::sync::Arc;
 
-/// Starts a hook.
-pub(super) fn start(body: &mut Body, handler: &LifecycleHandler, now: SimTime) -> Hook {
-    if let Some(exec) = &handler.exec {
-        let argv = exec.command.clone().unwrap_or_default();
-        return Hook::Process(process::spawn_aside(body, argv, now));
+/// A hook that is to be run.
+pub(super) fn ask(handler: &LifecycleHandler) -> Hook {
+    match &handler.sleep {
+        Some(sleep) => Hook::Sleep(u64::try_from(sleep.seconds).unwrap_or(0)),
+        None if handler.exec.is_some() => Hook::Due,
+        // httpGet hooks are asked for once and not waited on.
+        None => Hook::Over,
     }
-    if let Some(sleep) = &handler.sleep {
-        return Hook::Until(now.plus_seconds(u64::try_from(sleep.seconds).unwrap_or(0)));
+}
+
+/// When a hook moves by itself.
+pub(super) fn deadline(hook: Hook) -> SimTime {
+    match hook {
+        Hook::Due | Hook::Sleep(_) => SimTime(0),
+        Hook::Until(at) => at,
+        Hook::Process(_) | Hook::Over => NEVER,
     }
-    // httpGet hooks are asked for once and not waited on.
-    Hook::Over
+}
+
+/// Starts the commands of hooks that were asked for.
+pub(super) fn run_pod(cluster: &mut Cluster, node: &str, name: &ObjectName) {
+    let Some(run) = run_of(cluster, node, name) else { return };
+    let due = |c: &ContainerRun| {
+        let stop = matches!(&c.stage, Stage::Running { kill: Some(kill), .. } if kill.hook == Hook::Due);
+        let begin = c.is_running() && c.body.as_ref().is_some_and(|b| b.post_start == Some(Hook::Due));
+        (begin, stop)
+    };
+    let list: Vec<(usize, bool, bool)> = run
+        .containers
+        .iter()
+        .enumerate()
+        .map(|(i, c)| (i, due(c).0, due(c).1))
+        .filter(|d| d.1 || d.2)
+        .collect();
+    if list.is_empty() {
+        return;
+    }
+    let Some(pod) = cluster.api.store.fetch::<Pod>(name).cloned() else { return };
+    for (index, begin, stop) in list {
+        let Some(lifecycle) = spec_of(&pod, index).and_then(|(c, _)| c.lifecycle.clone()) else { continue };
+        let spot = Spot { node: Arc::from(node), pod: name.clone(), index };
+        for (wanted, handler) in [(begin, lifecycle.post_start), (stop, lifecycle.pre_stop)] {
+            let Some(exec) = handler.filter(|_| wanted).and_then(|h| h.exec) else { continue };
+            let pid =
+                process::spawn(cluster, &spot, exec.command.unwrap_or_default(), Sink::Keep(Vec::new()));
+            let hook = pid.map_or(Hook::Over, Hook::Process);
+            let Some(container) = run_mut(cluster, node, name).and_then(|r| r.containers.get_mut(index))
+            else {
+                continue;
+            };
+            if stop && let Stage::Running { kill: Some(kill), .. } = &mut container.stage {
+                kill.hook = hook;
+            } else if let Some(body) = &mut container.body {
+                body.post_start = Some(hook);
+            }
+        }
+    }
 }
 
 /// What became of a hook: `None` while it runs, else its exit status.
 fn outcome(body: &Body, hook: Hook, now: SimTime) -> Option<i32> {
     match hook {
         Hook::Over => Some(0),
+        Hook::Due | Hook::Sleep(_) => None,
         Hook::Until(at) => (at <= now).then_some(0),
         Hook::Process(pid) => match body.processes.iter().find(|p| p.pid == pid) {
             Some(process) => process.exit,
@@ -32,12 +84,18 @@ fn outcome(body: &Body, hook: Hook, now: SimTime) -> Option<i32> {
     }
 }
 
+/// A sleep begins when it is first looked at.
+fn begun(hook: Hook, now: SimTime) -> Hook {
+    if let Hook::Sleep(seconds) = hook { Hook::Until(now.plus_seconds(seconds)) } else { hook }
+}
+
 /// Looks after the hooks of a running container, and sends the signals that follow them.
 pub(super) fn drive(cx: &mut Context, run: &mut PodRun, index: usize) {
     post_start(cx, run, index);
     let now = cx.now;
     let container = &mut run.containers[index];
-    let Stage::Running { kill: Some(kill), .. } = &container.stage else { return };
+    let Stage::Running { kill: Some(kill), .. } = &mut container.stage else { return };
+    kill.hook = begun(kill.hook, now);
     let (hook, deadline) = (kill.hook, kill.deadline);
     if deadline <= now {
         signal_main(container, 9, now);
@@ -62,6 +120,8 @@ fn post_start(cx: &mut Context, run: &mut PodRun, index: usize) {
     let container = &mut run.containers[index];
     let Some(body) = &mut container.body else { return };
     let Some(hook) = body.post_start.filter(|h| *h != Hook::Over) else { return };
+    let hook = begun(hook, now);
+    body.post_start = Some(hook);
     let Some(status) = outcome(body, hook, now) else { return };
     body.post_start = Some(Hook::Over);
     reap(container, hook);

@@ -7,13 +7,15 @@
 mod address;
 mod containers;
 mod ending;
-mod environment;
+pub(crate) mod environment;
 mod hooks;
 pub mod log;
 mod node;
 mod notes;
 mod probes;
+mod projection;
 pub mod run;
+mod statics;
 mod status;
 mod streams;
 mod subresources;
@@ -28,6 +30,8 @@ pub use address::{node_ip, pod_cidr};
 pub use node::{add_node, down_since, power, remove_node};
 pub use streams::{StreamRead, close_stream, read_stream, write_stream};
 pub use subresources::serve;
+pub use volumes::Backing;
+pub(crate) use volumes::{backing, device_bytes, token_tree};
 
 pub use crate::cluster::workload::http::{connect as connect_to_pod, http_to_pod, listens};
 
@@ -84,6 +88,8 @@ impl Kubelet {
 pub enum Wake {
     /// Something is due for a pod.
     Pod(ObjectName),
+    /// The files of static pods are read.
+    Manifests,
     /// A joining node's network is ready.
     Joined,
     /// The machine has booted after its power came back.
@@ -134,13 +140,22 @@ fn observe_pod(cluster: &mut Cluster, change: &Change) {
     let Some(pod) = change.object().and_then(Object::cast::<Pod>) else { return };
     let Some(node) = pod.spec.node_name.clone() else { return };
     // What the kubelet wrote itself it knows already.
-    if change.new.is_some() && change.author.starts_with("system:node:") {
+    if change.author.starts_with("system:node:") {
         return;
     }
     let Some(kubelet) = cluster.kubelets.get(&node) else { return };
     let known = kubelet.pods.contains_key(&change.key.name);
     if kubelet.down.is_some() || (change.new.is_none() && !known) {
         return;
+    }
+    if change.new.is_none() && statics::is_mirror(pod) {
+        statics::removed(cluster, &node, pod);
+        return;
+    }
+    let described =
+        |o: &Option<Object>| o.as_ref().map(|o| (o.meta().labels.clone(), o.meta().annotations.clone()));
+    if known && volumes::follows_metadata(pod) && described(&change.old) != described(&change.new) {
+        volumes::refresh_soon(cluster, &node, &change.key.name);
     }
     let at = cluster.now() + timing::WATCH_LATENCY;
     wake_pod(cluster, &node, &change.key.name, at);
@@ -162,6 +177,7 @@ pub(crate) fn wake_pod(cluster: &mut Cluster, node: &Arc<str>, name: &ObjectName
 pub fn run(cluster: &mut Cluster, node: &str, wake: Wake) {
     match wake {
         Wake::Pod(name) => worker::wake(cluster, node, &name),
+        Wake::Manifests => statics::start(cluster, &Arc::from(node)),
         Wake::Joined => node::joined(cluster, node),
         Wake::Booted => node::booted(cluster, node),
     }

@@ -6,7 +6,7 @@ use crate::apiserver::{DeleteOptions, Part};
 use crate::cluster::workload::{files::Tree, images};
 use crate::cluster::{Cluster, NodeConfig, Wake as ClusterWake, bootstrap::VERSION};
 use crate::object::{
-    Kind, ObjectKey, ObjectMeta, ObjectName, Pod, Resource, SimTime,
+    Kind, ObjectKey, ObjectMeta, ObjectName, Resource, SimTime,
     hash::Stream,
     meta::MetaExt,
     quantity::{Format, Quantity},
@@ -45,13 +45,18 @@ pub fn add_node(cluster: &mut Cluster, config: &NodeConfig) {
         random: Stream::new(cluster.config.seed, "kubelet", &config.name),
     };
     cluster.kubelets.insert(name.clone(), kubelet);
-    let at_start = cluster.now() == cluster.config.start;
+    // A cluster is set up in its past: its first nodes are ready when they join.
+    let at_start = cluster.now() < cluster.config.start;
     let origin = node_origin(&name);
     let node = new_node(cluster, config, index, at_start);
     // The object may be there already, when a machine of that name was cut off and its object kept.
     cluster.api.create(node.into_object(), &origin, false).ok();
     let lease = new_lease(&config.name, cluster.now());
     cluster.api.create(lease.into_object(), &origin, false).ok();
+    if is_control_plane(config) {
+        let at = cluster.now() + timing::WATCH_LATENCY;
+        cluster.queue.push(at, ClusterWake::Kubelet(name.clone(), Wake::Manifests));
+    }
     if !at_start {
         for (reason, text) in NODE_NOTES {
             notes::of_node(cluster, &name, false, reason, text.replace("{node}", &name));
@@ -324,9 +329,4 @@ fn after_reboot(run: &mut PodRun, now: SimTime, down: SimTime) {
             container.stage = Stage::Blocked;
         }
     }
-}
-
-/// Whether the pod is one that a node's kubelet has from a file, not from the API server.
-pub(super) fn is_static(pod: &Pod) -> bool {
-    pod.annotation("kubernetes.io/config.source").is_some_and(|s| s == "file")
 }

@@ -6,6 +6,7 @@
 use super::log::Log;
 use super::probes::ProbeRun;
 use super::volumes::Volumes;
+use crate::cluster::workload::files::Tree;
 use crate::cluster::workload::process::Process;
 use crate::cluster::workload::rootfs::Rootfs;
 use crate::object::{Pod, SimTime};
@@ -184,8 +185,12 @@ pub struct Kill {
 /// A lifecycle hook's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
+    /// Its command is to be started.
+    Due,
     /// A process of the container runs it.
     Process(u32),
+    /// It sleeps for so many seconds, from when it is begun.
+    Sleep(u64),
     /// It sleeps until then.
     Until(SimTime),
     /// Over, or there is none.
@@ -212,6 +217,8 @@ pub struct Body {
     pub rootfs: Option<Box<Rootfs>>,
     /// The variables that its spec asks for, as they were when it started; `None` without any.
     pub env: Option<Arc<Vec<(String, String)>>>,
+    /// Mounted parts of volumes whose content no longer follows its source, by mount path.
+    pub pinned: std::collections::BTreeMap<String, Tree>,
     /// Where the postStart hook is.
     pub post_start: Option<Hook>,
 }

@@ -150,3 +150,231 @@ fn images_that_are_not_there() {
         "{events:#?}"
     );
 }
+
+#[test]
+fn crashes_back_off() {
+    let mut lab = Lab::new();
+    lab.sh("echo hi; exit 3").seconds(1);
+    lab.seconds(3);
+    assert_eq!(lab.line(), "Running false 1 waiting/CrashLoopBackOff");
+    let pod = lab.get().unwrap();
+    let status = &pod["status"]["containerStatuses"][0];
+    assert_eq!(status["lastState"]["terminated"]["exitCode"], 3);
+    let message = status["state"]["waiting"]["message"].as_str().unwrap();
+    assert!(message.starts_with("back-off 10s restarting failed container=c pod=p_default("), "{message}");
+    lab.seconds(10);
+    assert_eq!(lab.get().unwrap()["status"]["containerStatuses"][0]["restartCount"], 2);
+    let events = lab.events();
+    let back = events.iter().find(|e| e.starts_with("BackOff")).unwrap();
+    assert!(back.starts_with("BackOff: Back-off restarting failed container c in pod p_default("), "{back}");
+    let log = lab.request("/api/v1/namespaces/default/pods/p/log", &[("previous", "true")]);
+    assert_eq!(log.body, crate::apiserver::Body::Text("hi\n".to_owned()));
+}
+
+#[test]
+fn jobs_end_and_shells_ignore_the_first_signal() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"restartPolicy": "Never", "containers":
+        [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", "for i in 1 2 3; do echo $i; sleep 1; done"]}]}));
+    lab.seconds(2);
+    assert_eq!(lab.line(), "Running true 0 running");
+    lab.seconds(3);
+    assert_eq!(lab.line(), "Succeeded false 0 terminated/Completed");
+    let log = lab.request("/api/v1/namespaces/default/pods/p/log", &[("tailLines", "2")]);
+    assert_eq!(log.body, crate::apiserver::Body::Text("2\n3\n".to_owned()));
+    lab.delete().seconds(2);
+    assert_eq!(lab.line(), "gone");
+
+    let mut lab = Lab::new();
+    lab.sh("while true; do sleep 1; done").seconds(3);
+    assert_eq!(lab.line(), "Running true 0 running");
+    lab.delete().seconds(29);
+    assert_eq!(lab.line(), "Running true 0 running");
+    lab.seconds(3);
+    assert_eq!(lab.line(), "gone");
+}
+
+#[test]
+fn readiness_follows_a_file_and_liveness_restarts() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "busybox:1.36",
+        "command": ["sh", "-c", "sleep 5; touch /tmp/ok; sleep 20; rm /tmp/ok; sleep 600"],
+        "readinessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1},
+        "livenessProbe": {"exec": {"command": ["test", "-e", "/tmp/ok"]}, "initialDelaySeconds": 10, "periodSeconds": 2},
+        "terminationGracePeriodSeconds": 1}]}));
+    lab.seconds(3);
+    assert_eq!(lab.line(), "Running false 0 running");
+    lab.seconds(6);
+    assert_eq!(lab.line(), "Running true 0 running");
+    lab.seconds(60);
+    let events = lab.events();
+    assert!(events.iter().any(|e| e.starts_with("Unhealthy: Readiness probe failed: cat: ")), "{events:#?}");
+    assert!(
+        events.iter().any(|e| e.starts_with("Killing: Container c failed liveness probe, will be restarted")),
+        "{events:#?}"
+    );
+    assert_eq!(lab.get().unwrap()["status"]["containerStatuses"][0]["restartCount"], 1);
+}
+
+#[test]
+fn http_probes_say_what_they_saw() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25", "ports": [{"containerPort": 80, "name": "web"}],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": "web"}, "periodSeconds": 1},
+        "livenessProbe": {"tcpSocket": {"port": 81}, "periodSeconds": 1, "failureThreshold": 100}}]}));
+    lab.seconds(5);
+    let events = lab.events();
+    assert!(
+        events
+            .iter()
+            .any(|e| e
+                .starts_with("Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 404 (x")),
+        "{events:#?}"
+    );
+    assert!(
+        events.iter().any(|e| e.starts_with(
+            "Unhealthy: Liveness probe failed: dial tcp 10.244.1.2:81: connect: connection refused"
+        )),
+        "{events:#?}"
+    );
+    assert_eq!(lab.line(), "Running false 0 running");
+}
+
+#[test]
+fn exec_changes_what_is_served() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25"}]})).seconds(3);
+    let response = lab.request(
+        "/api/v1/namespaces/default/pods/p/exec",
+        &[
+            ("command", "sh"),
+            ("command", "-c"),
+            ("command", "echo hello > /usr/share/nginx/html/index.html; cat /etc/hostname; exit 4"),
+        ],
+    );
+    let crate::apiserver::Body::Stream(id) = response.body else { panic!("{response:?}") };
+    let read = read_stream(&mut lab.cluster, id);
+    assert_eq!((String::from_utf8(read.stdout).unwrap(), read.exit), ("p\n".to_owned(), Some(4)));
+    let call = crate::cluster::network::HttpCall {
+        method: "GET".into(),
+        host: "x".into(),
+        port: 80,
+        path: "/".into(),
+        headers: vec![],
+        body: vec![],
+    };
+    let pod = ObjectName::new("default", "p");
+    let crate::cluster::network::Outcome::Answered(reply) = http_to_pod(&mut lab.cluster, &pod, 80, &call)
+    else {
+        panic!()
+    };
+    assert_eq!(reply.body, b"hello\n");
+    let log = lab.request("/api/v1/namespaces/default/pods/p/log", &[("tailLines", "1")]);
+    let crate::apiserver::Body::Text(text) = log.body else { panic!() };
+    assert!(text.contains("\"GET / HTTP/1.1\" 200 6 "), "{text}");
+}
+
+#[test]
+fn configuration_that_is_missing_and_then_there() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "busybox:1.36", "command": ["sleep", "1000"],
+        "env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "a"}}}]}]}));
+    lab.seconds(2);
+    assert_eq!(lab.line(), "Pending false 0 waiting/CreateContainerConfigError");
+    assert!(
+        lab.events().contains(&"Failed: Error: configmap \"conf\" not found".to_owned()),
+        "{:#?}",
+        lab.events()
+    );
+    lab.create(
+        Kind::ConfigMap,
+        json!({"metadata": {"name": "conf", "namespace": "default"}, "data": {"a": "1"}}),
+    );
+    lab.seconds(20);
+    assert_eq!(lab.line(), "Running true 0 running");
+
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", "while true; do cat /etc/conf/a; sleep 10; done"],
+        "volumeMounts": [{"name": "conf", "mountPath": "/etc/conf"}]}], "volumes": [{"name": "conf", "configMap": {"name": "conf"}}]}));
+    lab.seconds(2);
+    assert_eq!(lab.line(), "Pending false 0 waiting/ContainerCreating");
+    let failed = lab.events().iter().any(|e| {
+        e.starts_with(
+            "FailedMount: MountVolume.SetUp failed for volume \"conf\" : configmap \"conf\" not found",
+        )
+    });
+    assert!(failed, "{:#?}", lab.events());
+    lab.create(
+        Kind::ConfigMap,
+        json!({"metadata": {"name": "conf", "namespace": "default"}, "data": {"a": "one\n"}}),
+    );
+    lab.seconds(20);
+    let mut changed = lab
+        .cluster
+        .api
+        .store
+        .find::<k8s_openapi::api::core::v1::ConfigMap>("default", "conf")
+        .unwrap()
+        .as_ref()
+        .clone();
+    changed.data = Some([("a".to_owned(), "two\n".to_owned())].into());
+    changed.metadata.resource_version = None;
+    let origin = crate::cluster::origin("test", None);
+    lab.cluster.api.update(changed.into_object(), crate::apiserver::Part::Spec, &origin, false).unwrap();
+    lab.seconds(100);
+    let log = lab.request("/api/v1/namespaces/default/pods/p/log", &[]);
+    let crate::apiserver::Body::Text(text) = log.body else { panic!() };
+    assert!(text.contains("one\ntwo\n"), "{text:?} {:#?}", lab.events());
+}
+
+#[test]
+fn init_containers_and_sidecars_come_first() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"initContainers": [
+        {"name": "i", "image": "busybox:1.36", "command": ["sh", "-c", "sleep 2; echo x > /w/f"], "volumeMounts": [{"name": "w", "mountPath": "/w"}]},
+        {"name": "s", "image": "busybox:1.36", "restartPolicy": "Always", "command": ["sleep", "infinity"]}],
+        "containers": [{"name": "c", "image": "busybox:1.36", "command": ["sh", "-c", "cat /w/f; sleep 3"], "volumeMounts": [{"name": "w", "mountPath": "/w"}]}],
+        "volumes": [{"name": "w", "emptyDir": {}}], "restartPolicy": "Never", "terminationGracePeriodSeconds": 2}));
+    lab.seconds(1);
+    assert_eq!(lab.line(), "Pending false 0 waiting/PodInitializing");
+    lab.seconds(4);
+    assert_eq!(lab.line(), "Running true 0 running");
+    let log = lab.request("/api/v1/namespaces/default/pods/p/log", &[("container", "c")]);
+    assert_eq!(log.body, crate::apiserver::Body::Text("x\n".to_owned()));
+    lab.seconds(8);
+    assert_eq!(lab.line(), "Succeeded false 0 terminated/Completed");
+}
+
+#[test]
+fn a_node_that_fails_and_comes_back() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25"}]})).seconds(3);
+    power(&mut lab.cluster, "worker-1", false);
+    lab.seconds(5);
+    assert!(!listens(&lab.cluster, &ObjectName::new("default", "p"), 80));
+    assert_eq!(lab.line(), "Running true 0 running");
+    power(&mut lab.cluster, "worker-1", true);
+    lab.seconds(10);
+    assert_eq!(lab.line(), "Running true 1 running");
+    assert!(listens(&lab.cluster, &ObjectName::new("default", "p"), 80));
+}
+
+#[test]
+fn a_quiet_cluster_has_nothing_due() {
+    let mut lab = Lab::new();
+    lab.seconds(120);
+    let names: Vec<String> = lab
+        .cluster
+        .api
+        .store
+        .all_in::<Pod>("kube-system")
+        .map(|p| format!("{} {}", p.name_str(), p.status.phase.as_deref().unwrap_or("")))
+        .collect();
+    assert!(names.contains(&"kube-apiserver-control-plane Running".to_owned()), "{names:#?}");
+    let key = ObjectKey::new(Kind::Pod, "kube-system", "kube-scheduler-control-plane");
+    let origin = crate::cluster::origin("test", None);
+    lab.cluster.api.delete(&key, &DeleteOptions::default(), &origin).unwrap();
+    lab.seconds(2);
+    let again = lab.cluster.api.store.fetch::<Pod>(&key.name).unwrap();
+    assert_eq!(again.status.phase.as_deref(), Some("Running"));
+}

@@ -1,7 +1,9 @@
 //! The pod worker: one pass over a pod, doing all that is due and asking to be woken for what comes next.
 
 use super::run::{self, NEVER, PodRun, Role, Sandbox, Stage, spec_of};
-use super::{Context, containers, ending, probes, status, streams, timing, volumes, wake_pod};
+use super::{
+    Context, containers, ending, hooks, probes, statics, status, streams, timing, volumes, wake_pod,
+};
 use crate::cluster::Cluster;
 use crate::cluster::workload::process;
 use crate::object::{ObjectName, Pod, SimTime, meta::MetaExt};
@@ -19,9 +21,9 @@ pub(super) fn wake(cluster: &mut Cluster, node: &str, name: &ObjectName) {
             return; // a later wake stands for it
         }
         Arc::make_mut(run).wake = NEVER;
+        hooks::run_pod(cluster, node, name);
         process::run_pod(cluster, node, name);
         probes::run_pod(cluster, node, name);
-        streams::serve_pod(cluster, node, name);
     }
     sync(cluster, node, name);
 }
@@ -79,6 +81,12 @@ fn work(cluster: &mut Cluster, node: &str, name: &ObjectName, pod: Arc<Pod>, run
         kubelet.pods.insert(name.clone(), None);
     }
     let object = cx.pod.clone();
+    if statics::is_mirror(&object) && object.is_terminating() {
+        if let Some(renewed) = statics::renew(cx.cluster, &node, &object, Arc::make_mut(&mut run)) {
+            cx.pod = renewed;
+        }
+    }
+    let object = cx.pod.clone();
     let over = drive(&mut cx, Arc::make_mut(&mut run));
     if over == Over::Removed {
         forget(cluster, &node, name);
@@ -109,6 +117,7 @@ fn drive(cx: &mut Context, run: &mut PodRun) -> Over {
             return Over::Removed;
         }
     } else if run.sandbox != Sandbox::Stopped {
+        volumes::refresh(cx, run);
         drive_sandbox(cx, run);
         if run.sandbox == Sandbox::Ready {
             containers::drive(cx, run);
@@ -161,9 +170,10 @@ fn deadline(pod: &Pod, run: &PodRun, now: SimTime) -> SimTime {
         _ => {}
     }
     if let Some(ending) = &run.ending {
-        next = next.min(ending.tidy_at.unwrap_or(ending.deadline));
+        next = next.min(ending.tidy_at.unwrap_or(NEVER));
     }
-    for container in &run.containers {
+    let live = run.sandbox == Sandbox::Ready || run.ending.is_some();
+    for container in run.containers.iter().filter(|_| live) {
         next = next.min(containers::deadline(container, run.ending.is_some()));
         next = next.min(process::deadline(container, now)).min(probes::deadline(container));
     }

@@ -1,11 +1,12 @@
 //! Requests that reach a pod: which of its processes listens, and what it answers.
 
 use super::process::Program;
-use super::server::Server;
+use super::rootfs::Spot;
+use super::server::{self, Server, Visit};
 use crate::cluster::Cluster;
-use crate::cluster::kubelet::{Place, place_of, run_of};
+use crate::cluster::kubelet::{Place, log::Log, place_of, run_mut, run_of};
 use crate::cluster::network::{HttpCall, HttpReply, Outcome};
-use crate::object::{ObjectName, time::MILLISECOND};
+use crate::object::ObjectName;
 
 /// Whether a process of the pod listens on the port. `false` also when the node has no power.
 pub fn listens(cluster: &Cluster, pod: &ObjectName, port: u16) -> bool {
@@ -13,7 +14,7 @@ pub fn listens(cluster: &Cluster, pod: &ObjectName, port: u16) -> bool {
 }
 
 /// The container and process that listen on the port.
-fn listener(cluster: &Cluster, pod: &ObjectName, port: u16) -> Outcome<(std::sync::Arc<str>, usize, Server)> {
+fn listener(cluster: &Cluster, pod: &ObjectName, port: u16) -> Outcome<(Spot, u32, Server)> {
     let node = match place_of(cluster, pod) {
         Place::Node(node) => node,
         Place::Dark | Place::Nowhere => return Outcome::TimedOut,
@@ -23,9 +24,11 @@ fn listener(cluster: &Cluster, pod: &ObjectName, port: u16) -> Outcome<(std::syn
         let Some(body) = container.body.as_ref().filter(|_| container.is_running()) else { continue };
         for process in body.processes.iter().filter(|p| p.exit.is_none()) {
             if let Program::Server(server) = &process.program
+                && server.listens_at <= cluster.now()
                 && server.ports.contains(&port)
             {
-                return Outcome::Answered((node, index, (**server).clone()));
+                let spot = Spot { node, pod: pod.clone(), index };
+                return Outcome::Answered((spot, process.pid, (**server).clone()));
             }
         }
     }
@@ -47,17 +50,29 @@ pub fn http_to_pod(
     cluster: &mut Cluster,
     pod: &ObjectName,
     port: u16,
-    _call: &HttpCall,
+    call: &HttpCall,
 ) -> Outcome<HttpReply> {
-    match listener(cluster, pod, port) {
-        Outcome::Answered(_) => Outcome::Answered(HttpReply {
-            status: 200,
-            headers: Vec::new(),
-            body: b"ok\n".to_vec(),
-            took: MILLISECOND,
-        }),
-        Outcome::Refused => Outcome::Refused,
-        Outcome::TimedOut => Outcome::TimedOut,
-        Outcome::UnknownHost => Outcome::UnknownHost,
+    let (spot, pid, server) = match listener(cluster, pod, port) {
+        Outcome::Answered(found) => found,
+        Outcome::Refused => return Outcome::Refused,
+        Outcome::TimedOut => return Outcome::TimedOut,
+        Outcome::UnknownHost => return Outcome::UnknownHost,
+    };
+    let visit = Visit { spot: &spot, port, call };
+    let answer = server::answer(cluster, &server, &visit);
+    let now = cluster.now();
+    if let Some(container) =
+        run_mut(cluster, &spot.node, &spot.pod).and_then(|r| r.containers.get_mut(spot.index))
+    {
+        if let Some(line) = &answer.log {
+            container.log.get_or_insert_with(|| Box::new(Log::default())).write(now, line.as_bytes());
+        }
+        if answer.last_words
+            && let Some(body) = &mut container.body
+            && let Some(process) = body.processes.iter_mut().find(|p| p.pid == pid)
+        {
+            process.exit = Some(0);
+        }
     }
+    Outcome::Answered(answer.reply)
 }

@@ -31,6 +31,8 @@ pub enum Behaviour {
     Agnhost,
     /// traefik/whoami: tells the request back.
     Whoami,
+    /// `nc -l`: answers once with what it was given.
+    Netcat,
     /// A plain HTTP server on the declared ports.
     Generic,
     /// Prints a greeting and ends.
@@ -773,6 +775,25 @@ pub fn find(reference: &Reference) -> Image {
     })
 }
 
+/// The full version that a tag stands for: `1.25` is `1.25.5`, `latest` the newest of the table.
+pub fn version(reference: &Reference) -> String {
+    let plain = reference.tag.split('-').next().unwrap_or("").trim_start_matches('v');
+    let numeric = |v: &str| v.split('.').all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    let base = if numeric(plain) {
+        plain.to_owned()
+    } else {
+        let image = find(reference);
+        let newest = image.versions.iter().map(|v| v.trim_start_matches('v')).filter(|v| numeric(v));
+        let key = |v: &&str| v.split('.').map(|p| p.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
+        newest.max_by_key(key).unwrap_or("1.0").to_owned()
+    };
+    match base.split('.').count() {
+        1 => format!("{base}.0.0"),
+        2 => format!("{base}.{}", hash::fnv32a(base.as_bytes()) % 5),
+        _ => base,
+    }
+}
+
 /// The image of a container's `image`.
 pub fn of(name: &str) -> Image {
     Reference::parse(name).map_or(PLAIN, |r| find(&r))
@@ -859,7 +880,7 @@ fn is_patch(rest: &str, has_minor: bool) -> bool {
 pub const SYSTEM_IMAGES: &[&str] = &[
     "registry.k8s.io/pause:3.10.1",
     "registry.k8s.io/kube-proxy:v1.36.2",
-    "registry.k8s.io/coredns/coredns:v1.14.2",
+    "registry.k8s.io/coredns/coredns:v1.13.1",
 ];
 
 /// Those of a control plane beside them.

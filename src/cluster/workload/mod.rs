@@ -2,9 +2,13 @@
 //!
 //! Always holds: a process is plain data; it moves only when its kubelet runs it.
 
+pub mod command;
 pub mod files;
 pub mod http;
 pub mod images;
+pub mod nginx;
 pub mod process;
+pub mod redis;
 pub mod rootfs;
 pub mod server;
+pub mod world;

@@ -1,12 +1,32 @@
 //! Processes of containers, as data: what they run, what they have said, how they end.
+//!
+//! Always holds: a process moves only when its kubelet runs it, a bounded number of steps at a time; while a shell
+//! is stepped it is out of its process, so that it may change the rest of the cluster.
 
-use super::images::{self, Behaviour};
-use super::server::{self, Server};
+use super::rootfs::Spot;
+use super::server::Server;
+use super::world::ContainerWorld;
+use super::{command, images, server};
+use crate::apiserver::StreamId;
 use crate::cluster::Cluster;
-use crate::cluster::kubelet::run::{Body, ContainerRun, NEVER};
-use crate::cluster::kubelet::{run_mut, timing};
-use crate::object::{ObjectName, Pod, SECOND, SimTime};
+use crate::cluster::kubelet::log::Log;
+use crate::cluster::kubelet::run::{Body, ContainerRun, NEVER, PodRun, spec_of};
+use crate::cluster::kubelet::{environment, run_mut, run_of, timing, wake_pod};
+use crate::object::{ObjectName, Pod, SimTime, time::MILLISECOND};
+use crate::posix::{Machine, State};
 use k8s_openapi::api::core::v1::Container;
+use std::sync::Arc;
+
+/// Steps of a shell that has not been busy lately.
+const STEPS: u64 = 40_000;
+/// Steps of one that never rests, each [`BUSY_TICK`].
+const BUSY_STEPS: u64 = 2_000;
+/// How often a busy shell goes on.
+const BUSY_TICK: u64 = 100 * MILLISECOND;
+/// How many processes a container may have.
+const PROCESS_LIMIT: usize = 100;
+/// Numbers that a shell may give to its own children before the next process's.
+const PID_ROOM: u32 = 30;
 
 /// A process.
 #[derive(Clone, Debug)]
@@ -16,12 +36,14 @@ pub struct Process {
     /// What it runs.
     pub program: Program,
     /// Command and arguments.
-    pub argv: std::sync::Arc<[String]>,
+    pub argv: Arc<[String]>,
+    /// Where its output goes.
+    pub sink: Sink,
     /// When it began.
     pub started: SimTime,
     /// When it wants to be run next.
     pub wake: SimTime,
-    /// Set when a signal has told it to end, or it has ended: the exit status.
+    /// The exit status, once it has ended.
     pub exit: Option<i32>,
 }
 
@@ -30,10 +52,25 @@ pub struct Process {
 pub enum Program {
     /// A server.
     Server(Box<Server>),
-    /// Sleeps, and ends well.
+    /// Sleeps until its wake, and ends well.
     Sleep,
     /// Ends at its wake with this status.
     Ends(i32),
+    /// A shell or a tool; `None` while it is being stepped.
+    Shell(Option<Box<Machine>>),
+}
+
+/// Where a process's output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// The container's log.
+    Log,
+    /// An open stream.
+    Stream(StreamId),
+    /// It is kept until somebody asks.
+    Keep(Vec<u8>),
+    /// The shell that started it takes it: standard output and error.
+    Parent(Vec<u8>, Vec<u8>),
 }
 
 /// The first process of a container.
@@ -41,34 +78,41 @@ pub enum Program {
 /// # Errors
 /// What the runtime says when it cannot be started.
 pub fn main_process(
+    cluster: &Cluster,
     pod: &Pod,
     spec: &Container,
-    _env: Option<&Vec<(String, String)>>,
-    now: SimTime,
+    run: &PodRun,
+    index: usize,
 ) -> Result<Process, String> {
+    let now = cluster.now();
+    let environment = environment::whole(cluster, pod, spec, run, index);
+    let known = |name: &str| environment.get(name).cloned();
+    let expanded = |list: &Option<Vec<String>>| -> Vec<String> {
+        list.iter().flatten().map(|word| environment::expand(word, &known)).collect()
+    };
     let image = images::of(spec.image.as_deref().unwrap_or(""));
-    let mut argv: Vec<String> = match &spec.command {
-        Some(command) if !command.is_empty() => command.clone(),
-        _ => image.entrypoint.iter().map(|s| (*s).to_owned()).collect(),
-    };
-    match (&spec.args, &spec.command) {
-        (Some(args), _) if !args.is_empty() => argv.extend(args.iter().cloned()),
-        (_, Some(command)) if !command.is_empty() => {}
-        _ => argv.extend(image.cmd.iter().map(|s| (*s).to_owned())),
+    let (own, args) = (expanded(&spec.command), expanded(&spec.args));
+    let given = !own.is_empty();
+    let mut argv = own;
+    if !given {
+        argv.extend(image.entrypoint.iter().map(|s| (*s).to_owned()));
     }
-    let own = spec.command.as_ref().is_none_or(Vec::is_empty);
-    let (program, wake) = match argv.first().map(String::as_str) {
-        Some("sleep") if !own => {
-            let seconds = argv.get(1).and_then(|s| s.parse::<u64>().ok());
-            (
-                Program::Sleep,
-                seconds.map_or(NEVER, |s| SimTime(now.0.saturating_add(s.saturating_mul(SECOND)))),
-            )
-        }
-        _ if image.behaviour == Behaviour::Shell && own => (Program::Ends(0), now),
-        _ => (Program::Server(Box::new(server::of_image(&image, pod, spec))), NEVER),
-    };
-    Ok(Process { pid: 1, program, argv: argv.into(), started: now, wake, exit: None })
+    if !args.is_empty() {
+        argv.extend(args);
+    } else if !given {
+        argv.extend(image.cmd.iter().map(|s| (*s).to_owned()));
+    }
+    let start = command::Start { pod, spec, image: &image, environment: &environment, given, now, pid: 1 };
+    let (program, wake, said) = command::program(&argv, &start)?;
+    let mut process =
+        Process { pid: 1, program, argv: argv.into(), sink: Sink::Log, started: now, wake, exit: None };
+    if let Some(text) = said {
+        process.sink = Sink::Keep(text.into_bytes());
+    }
+    if let (Program::Shell(Some(machine)), false) = (&mut process.program, spec.stdin == Some(true)) {
+        machine.close_stdin();
+    }
+    Ok(process)
 }
 
 /// The exit status of process 1, once it has ended.
@@ -76,30 +120,120 @@ pub fn main_exit(body: &Body) -> Option<i32> {
     body.processes.iter().find(|p| p.pid == 1).and_then(|p| p.exit)
 }
 
-/// Starts another process in the container; its output goes nowhere.
-pub fn spawn_aside(body: &mut Body, argv: Vec<String>, now: SimTime) -> u32 {
-    let pid = body.next_pid.max(2);
-    body.next_pid = pid + 1;
-    body.processes.push(Process {
-        pid,
-        program: Program::Ends(0),
-        argv: argv.into(),
-        started: now,
-        wake: now,
-        exit: None,
-    });
-    pid
+/// Whether a command could be started in a container.
+///
+/// # Errors
+/// What the runtime says.
+pub fn check_command(cluster: &Cluster, spot: &Spot, pod: &Pod, argv: &[String]) -> Result<(), String> {
+    let Some((spec, _)) = spec_of(pod, spot.index) else { return Ok(()) };
+    let image = images::of(spec.image.as_deref().unwrap_or(""));
+    command::exists(argv.first().map_or("", String::as_str), &image, spec)?;
+    let _ = cluster;
+    Ok(())
 }
 
-/// Signals process 1. Processes that handle no signals as process 1 (a plain `sleep`, a shell) only heed 9.
-pub fn signal_main(body: &mut Body, signal: i32, now: SimTime) {
-    for process in &mut body.processes {
-        if signal == 9 {
-            process.exit.get_or_insert(137);
-        } else if let (Program::Server(_), 1) = (&process.program, process.pid) {
-            process.program = Program::Ends(0);
-            process.wake = now + timing::SERVER_EXIT;
+/// Starts another process in the container, for `exec`, a probe or a hook. `None` when the container is gone.
+pub fn spawn(cluster: &mut Cluster, spot: &Spot, argv: Vec<String>, sink: Sink) -> Option<u32> {
+    let pid = spawn_exec(cluster, spot, argv, sink, false)?;
+    feed(cluster, spot, pid, None);
+    run_now(cluster, spot, pid);
+    Some(pid)
+}
+
+/// Starts another process and leaves its standard input open; with `terminal` it believes to be on one.
+pub fn spawn_exec(
+    cluster: &mut Cluster,
+    spot: &Spot,
+    argv: Vec<String>,
+    sink: Sink,
+    terminal: bool,
+) -> Option<u32> {
+    let now = cluster.now();
+    let pod = spot.object(cluster)?;
+    let (spec, _) = spec_of(&pod, spot.index)?;
+    let run = run_of(cluster, &spot.node, &spot.pod)?;
+    let environment = environment::whole(cluster, &pod, spec, run, spot.index);
+    let image = images::of(spec.image.as_deref().unwrap_or(""));
+    let body = body_mut(cluster, spot)?;
+    let pid = body.next_pid.max(2);
+    body.next_pid = pid + PID_ROOM;
+    let start =
+        command::Start { pod: &pod, spec, image: &image, environment: &environment, given: true, now, pid };
+    let (program, wake, exit) = match command::exec_program(&argv, &start, terminal) {
+        Ok((program, wake)) => (program, wake, None),
+        Err(_) => (Program::Ends(126), now, Some(126)),
+    };
+    let body = body_mut(cluster, spot)?;
+    if body.processes.len() >= PROCESS_LIMIT {
+        return None;
+    }
+    body.processes.push(Process { pid, program, argv: argv.into(), sink, started: now, wake, exit });
+    Some(pid)
+}
+
+/// The live part of a container.
+pub fn body_mut<'a>(cluster: &'a mut Cluster, spot: &Spot) -> Option<&'a mut Body> {
+    run_mut(cluster, &spot.node, &spot.pod)?.containers.get_mut(spot.index)?.body.as_deref_mut()
+}
+
+/// A process of a container.
+pub fn process_mut<'a>(cluster: &'a mut Cluster, spot: &Spot, pid: u32) -> Option<&'a mut Process> {
+    body_mut(cluster, spot)?.processes.iter_mut().find(|p| p.pid == pid)
+}
+
+/// Hands input to a process; `None` closes its standard input.
+pub fn feed(cluster: &mut Cluster, spot: &Spot, pid: u32, bytes: Option<&[u8]>) {
+    let Some(process) = process_mut(cluster, spot, pid) else { return };
+    match (&mut process.program, bytes) {
+        (Program::Shell(Some(machine)), Some(bytes)) => machine.push_stdin(bytes),
+        (Program::Shell(Some(machine)), None) => machine.close_stdin(),
+        (Program::Server(server), bytes) => server.feed(bytes),
+        _ => {}
+    }
+}
+
+/// Lets a process go on at once, and what waits for it.
+pub fn run_now(cluster: &mut Cluster, spot: &Spot, pid: u32) {
+    step(cluster, spot, pid);
+    let now = cluster.now();
+    if run_of(cluster, &spot.node, &spot.pod).is_some() {
+        wake_pod(cluster, &spot.node, &spot.pod, now);
+    }
+}
+
+/// Signals a process. Process 1 is spared by its kernel from signals that it does not handle, but for 9.
+pub fn signal(body: &mut Body, pid: u32, signal: i32, now: SimTime) -> bool {
+    let Some(process) = body.processes.iter_mut().find(|p| p.pid == pid && p.exit.is_none()) else {
+        return false;
+    };
+    let first = process.pid == 1;
+    match &mut process.program {
+        Program::Server(server) => {
+            process.program = Program::Ends(if signal == 9 { 137 } else { server.exit_status(signal) });
+            process.wake = if signal == 9 { now } else { now + timing::SERVER_EXIT };
         }
+        Program::Shell(Some(machine)) if !first || machine.traps(signal) => {
+            machine.signal(signal);
+            process.wake = now;
+        }
+        Program::Sleep | Program::Ends(_) if !first => {
+            process.program = Program::Ends(128 + signal);
+            process.wake = now;
+        }
+        _ if signal == 9 && first => {}
+        _ => {}
+    }
+    true
+}
+
+/// Signals process 1 as the kubelet does; the last signal ends everything in the container.
+pub fn signal_main(body: &mut Body, number: i32, now: SimTime) {
+    if number != 9 {
+        signal(body, 1, number, now);
+        return;
+    }
+    for process in &mut body.processes {
+        process.exit.get_or_insert(137);
     }
 }
 
@@ -112,15 +246,144 @@ pub fn deadline(container: &ContainerRun, _now: SimTime) -> SimTime {
 /// Lets every process of the pod that is due go on.
 pub fn run_pod(cluster: &mut Cluster, node: &str, name: &ObjectName) {
     let now = cluster.now();
-    let Some(run) = run_mut(cluster, node, name) else { return };
-    for container in &mut run.containers {
-        let Some(body) = &mut container.body else { continue };
-        for process in body.processes.iter_mut().filter(|p| p.exit.is_none() && p.wake <= now) {
-            match process.program {
-                Program::Sleep => process.exit = Some(0),
-                Program::Ends(status) => process.exit = Some(status),
-                Program::Server(_) => process.wake = NEVER,
+    let Some(run) = run_of(cluster, node, name) else { return };
+    let mut due: Vec<(usize, u32)> = Vec::new();
+    for (index, container) in run.containers.iter().enumerate() {
+        let Some(body) = container.body.as_ref().filter(|_| container.is_running()) else { continue };
+        due.extend(
+            body.processes.iter().filter(|p| p.exit.is_none() && p.wake <= now).map(|p| (index, p.pid)),
+        );
+    }
+    if due.is_empty() {
+        return;
+    }
+    let node: Arc<str> = Arc::from(node);
+    for (index, pid) in due {
+        step(cluster, &Spot { node: node.clone(), pod: name.clone(), index }, pid);
+    }
+}
+
+/// One process's turn.
+fn step(cluster: &mut Cluster, spot: &Spot, pid: u32) {
+    let now = cluster.now();
+    let Some(process) = process_mut(cluster, spot, pid).filter(|p| p.exit.is_none()) else { return };
+    let exit = match &mut process.program {
+        Program::Shell(machine) => {
+            let Some(machine) = machine.take() else { return };
+            run_machine(cluster, spot, pid, machine)
+        }
+        Program::Server(_) => {
+            process.wake = NEVER;
+            None
+        }
+        Program::Sleep => (process.wake <= now).then_some(0),
+        Program::Ends(status) => (process.wake <= now).then_some(*status),
+    };
+    if let Some(status) = exit {
+        ended(cluster, spot, pid, status);
+    }
+}
+
+fn run_machine(cluster: &mut Cluster, spot: &Spot, pid: u32, mut machine: Box<Machine>) -> Option<i32> {
+    let now = cluster.now();
+    let busy = process_mut(cluster, spot, pid)
+        .is_some_and(|p| p.wake == now && p.started < now && p.sink == Sink::Log);
+    let mut left = STEPS;
+    let (mut exit, mut wake) = (None, NEVER);
+    let mut world = ContainerWorld::new(cluster, spot.clone(), pid);
+    for _ in 0..64 {
+        let budget = if busy && left == STEPS { left.min(STEPS) } else { left }.min(BUSY_STEPS);
+        let state = machine.run(&mut world, budget);
+        let said = machine.take_output();
+        let quiet = said.is_empty();
+        for chunk in said {
+            world.output(chunk.error, &chunk.bytes);
+        }
+        match state {
+            State::Ready => {
+                left = left.saturating_sub(budget);
+                if left == 0 || (quiet && left < BUSY_STEPS) {
+                    wake = now + BUSY_TICK;
+                    break;
+                }
+                wake = now + BUSY_TICK;
+            }
+            State::Sleeping(at) => {
+                wake = SimTime(at.max(now.0 + 1));
+                break;
+            }
+            State::Blocked => {
+                wake = NEVER;
+                break;
+            }
+            State::Done(status) => {
+                exit = Some(status);
+                break;
             }
         }
     }
+    if let Some(process) = process_mut(cluster, spot, pid) {
+        process.wake =
+            process.wake.min(wake).max(if process.wake > now { process.wake.min(wake) } else { wake });
+        process.program = Program::Shell(Some(machine));
+    }
+    exit
+}
+
+/// A process has ended: whoever waits for it goes on.
+fn ended(cluster: &mut Cluster, spot: &Spot, pid: u32, status: i32) {
+    let now = cluster.now();
+    let Some(body) = body_mut(cluster, spot) else { return };
+    let Some(process) = body.processes.iter_mut().find(|p| p.pid == pid) else { return };
+    process.exit = Some(status);
+    process.program = Program::Ends(status);
+    let sink = process.sink.clone();
+    let words = match &sink {
+        Sink::Keep(bytes) if pid == 1 => bytes.clone(),
+        _ => Vec::new(),
+    };
+    for process in &mut body.processes {
+        if matches!(process.program, Program::Shell(_)) && process.exit.is_none() && process.wake > now {
+            process.wake = now;
+        }
+    }
+    match sink {
+        Sink::Stream(id) => {
+            body.processes.retain(|p| p.pid != pid);
+            cluster.shared.streams.ended(id, status);
+        }
+        // A first process that only says something and ends.
+        Sink::Keep(_) if pid == 1 => write_log(cluster, spot, &words),
+        Sink::Log if pid != 1 => {
+            if let Some(body) = body_mut(cluster, spot) {
+                body.processes.retain(|p| p.pid != pid);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Adds to a container's log.
+pub fn write_log(cluster: &mut Cluster, spot: &Spot, bytes: &[u8]) {
+    let now = cluster.now();
+    if let Some(container) =
+        run_mut(cluster, &spot.node, &spot.pod).and_then(|r| r.containers.get_mut(spot.index))
+    {
+        container.log.get_or_insert_with(|| Box::new(Log::default())).write(now, bytes);
+    }
+}
+
+/// The server that a command of an image is.
+pub fn server_program(server: Server) -> Program {
+    Program::Server(Box::new(server))
+}
+
+/// Whether the container's own processes are a server that keeps running.
+pub fn is_server(body: &Body) -> bool {
+    body.processes.first().is_some_and(|p| matches!(p.program, Program::Server(_)))
+}
+
+/// The plain server of an image, for commands that the model does not know.
+pub fn plain_server(image: &images::Image, spec: &Container) -> Program {
+    server_program(server::of_image(image, spec))
 }

@@ -1,27 +1,358 @@
 //! Servers: what listens on which port, and what it answers.
 
-use super::images::{Behaviour, Image};
-use crate::object::Pod;
+use super::images::{self, Behaviour, Image};
+use super::nginx;
+use super::rootfs::{self, Spot};
+use crate::cluster::Cluster;
+use crate::cluster::kubelet::{environment, run_of};
+use crate::cluster::network::{HttpCall, HttpReply};
+use crate::object::{Pod, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
+use crate::posix::FileError;
 use k8s_openapi::api::core::v1::Container;
+
+/// What nginx shows where nothing else is.
+pub const NGINX_INDEX: &str = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\nbody { width: 35em; margin: 0 auto;\nfont-family: Tahoma, Verdana, Arial, sans-serif; }\n</style>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n<p>If you see this page, the nginx web server is successfully installed and\nworking. Further configuration is required.</p>\n\n<p>For online documentation and support please refer to\n<a href=\"http://nginx.org/\">nginx.org</a>.<br/>\nCommercial support is available at\n<a href=\"http://nginx.com/\">nginx.com</a>.</p>\n\n<p><em>Thank you for using nginx.</em></p>\n</body>\n</html>\n";
+/// What Apache shows.
+pub const HTTPD_INDEX: &str = "<html><body><h1>It works!</h1></body></html>\n";
+/// nginx's main configuration.
+pub const NGINX_CONF: &str = "user  nginx;\nworker_processes  auto;\n\nevents {\n    worker_connections  1024;\n}\n\nhttp {\n    include       /etc/nginx/mime.types;\n    default_type  application/octet-stream;\n    access_log  /var/log/nginx/access.log  main;\n    include /etc/nginx/conf.d/*.conf;\n}\n";
+/// Its default site.
+pub const NGINX_DEFAULT: &str = "server {\n    listen       80;\n    listen  [::]:80;\n    server_name  localhost;\n\n    location / {\n        root   /usr/share/nginx/html;\n        index  index.html index.htm;\n    }\n\n    error_page   500 502 503 504  /50x.html;\n    location = /50x.html {\n        root   /usr/share/nginx/html;\n    }\n}\n";
 
 /// A server process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// What it is.
     pub behaviour: Behaviour,
-    /// The ports it listens on.
+    /// The ports it listens on, from `listens_at` on.
     pub ports: Vec<u16>,
-    /// A text that it answers with, for those that are given one.
-    pub text: Option<String>,
+    /// A text that it answers with, or the directory that it serves, for those that are given one.
+    pub text: Option<Box<str>>,
+    /// When it listens: servers take a moment to start.
+    pub listens_at: SimTime,
+    /// Keys and values, for a server that keeps some.
+    pub data: imbl::OrdMap<String, String>,
+}
+
+impl Server {
+    /// A server that listens at once.
+    pub fn new(behaviour: Behaviour, ports: Vec<u16>, text: Option<&str>) -> Self {
+        let text = text.map(Box::from);
+        Self { behaviour, ports, text, listens_at: SimTime(0), data: imbl::OrdMap::new() }
+    }
+}
+
+impl Server {
+    /// Takes input: a server that answers with what it is given (`nc -l`) keeps it.
+    pub fn feed(&mut self, input: Option<&[u8]>) {
+        if let (Behaviour::Netcat, Some(bytes)) = (self.behaviour, input) {
+            let text = String::from_utf8_lossy(bytes);
+            let so_far = self.text.as_deref().unwrap_or("");
+            if so_far.len() < 64 << 10 {
+                self.text = Some(format!("{so_far}{text}").into());
+            }
+        }
+    }
+
+    /// How it ends when it is told to.
+    pub fn exit_status(&self, signal: i32) -> i32 {
+        match (self.behaviour, signal) {
+            (Behaviour::HttpEcho | Behaviour::Whoami | Behaviour::Agnhost, 15) => 2,
+            (Behaviour::Netcat, number) => 128 + number,
+            _ => 0,
+        }
+    }
 }
 
 /// The server that an image is: on its own ports, or else on those that the container declares.
-pub fn of_image(image: &Image, _pod: &Pod, spec: &Container) -> Server {
+pub fn of_image(image: &Image, spec: &Container) -> Server {
     let mut ports: Vec<u16> = image.ports.to_vec();
     if ports.is_empty() && image.behaviour == Behaviour::Generic {
         let declared =
             spec.ports.iter().flatten().filter(|p| p.protocol.as_deref().is_none_or(|p| p == "TCP"));
         ports = declared.filter_map(|p| u16::try_from(p.container_port).ok()).collect();
     }
-    Server { behaviour: image.behaviour, ports, text: None }
+    Server::new(image.behaviour, ports, None)
+}
+
+/// A request that has reached a server.
+#[derive(Clone, Debug)]
+pub struct Visit<'a> {
+    /// Where the server runs.
+    pub spot: &'a Spot,
+    /// The port that was asked.
+    pub port: u16,
+    /// What is asked.
+    pub call: &'a HttpCall,
+}
+
+/// An answer, and the line that the server logs.
+pub struct Answer {
+    /// The answer.
+    pub reply: HttpReply,
+    /// What is written to the log.
+    pub log: Option<String>,
+    /// Whether the server ends with this answer.
+    pub last_words: bool,
+}
+
+/// Lets a server answer.
+pub fn answer(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
+    match server.behaviour {
+        Behaviour::Nginx => nginx::answer(cluster, server, visit),
+        Behaviour::Httpd => httpd(cluster, server, visit),
+        Behaviour::HttpEcho => {
+            let text = server.text.as_deref().unwrap_or("");
+            let mut answer = plain(200, &format!("{text}\n"));
+            let headers = &mut answer.reply.headers;
+            headers.insert(0, ("X-App-Version".to_owned(), "1.0.0".to_owned()));
+            headers.insert(0, ("X-App-Name".to_owned(), "http-echo".to_owned()));
+            answer
+        }
+        Behaviour::Whoami => plain(200, &whoami(cluster, visit)),
+        Behaviour::Agnhost => agnhost(cluster, server, visit),
+        Behaviour::Netcat => netcat(server),
+        Behaviour::Coredns => match visit.call.path.as_str() {
+            "/health" | "/ready" if visit.port >= 8080 => plain(200, "OK"),
+            _ => plain(404, "404 page not found\n"),
+        },
+        Behaviour::System => match visit.call.path.split('?').next().unwrap_or("") {
+            "/healthz" | "/livez" | "/readyz" | "/health" => plain(200, "ok"),
+            _ => plain(404, "404 page not found\n"),
+        },
+        _ => generic(cluster, server, visit),
+    }
+}
+
+/// A plain text answer without a log line.
+pub fn plain(status: u16, body: &str) -> Answer {
+    let headers = vec![
+        ("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned()),
+        ("Content-Length".to_owned(), body.len().to_string()),
+    ];
+    let reply = HttpReply { status, headers, body: body.as_bytes().to_vec(), took: MILLISECOND };
+    Answer { reply, log: None, last_words: false }
+}
+
+/// `nc -l`: what was given to it is the answer, once.
+fn netcat(server: &Server) -> Answer {
+    let text = server.text.as_deref().unwrap_or("");
+    let (head, body) = text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")).unwrap_or(("", text));
+    let status = head.split_whitespace().nth(1).and_then(|s| s.parse().ok()).unwrap_or(200);
+    let mut answer = plain(status, body);
+    answer.last_words = true;
+    answer
+}
+
+fn path_of(call: &HttpCall) -> &str {
+    call.path.split('?').next().unwrap_or("/")
+}
+
+/// Any other image: it says who it is.
+fn generic(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
+    if let Some(directory) = server.text.as_deref() {
+        return served_directory(cluster, directory, visit);
+    }
+    let pod = &visit.spot.pod.name;
+    plain(200, &format!("Hello from {pod}\n"))
+}
+
+/// A directory as `httpd -h` of busybox and Python's `http.server` serve it.
+fn served_directory(cluster: &mut Cluster, directory: &str, visit: &Visit) -> Answer {
+    let path = path_of(visit.call);
+    let mut file = format!("{}{path}", directory.trim_end_matches('/'));
+    if file.ends_with('/') {
+        file.push_str("index.html");
+    }
+    match rootfs::read(cluster, visit.spot, &file) {
+        Ok(body) => {
+            let mut answer = plain(200, "");
+            answer.reply.headers = vec![
+                ("Content-Type".to_owned(), "text/html".to_owned()),
+                ("Content-Length".to_owned(), body.len().to_string()),
+            ];
+            answer.reply.body = body;
+            answer
+        }
+        Err(_) => plain(
+            404,
+            "<HTML><HEAD><TITLE>404 Not Found</TITLE></HEAD>\n<BODY><H1>404 Not Found</H1>\nThe requested URL was not found\n</BODY></HTML>\n",
+        ),
+    }
+}
+
+fn httpd(cluster: &mut Cluster, _server: &Server, visit: &Visit) -> Answer {
+    let path = path_of(visit.call);
+    let mut file = format!("/usr/local/apache2/htdocs{path}");
+    if file.ends_with('/') {
+        file.push_str("index.html");
+    }
+    let (status, body) = match rootfs::read(cluster, visit.spot, &file) {
+        Ok(body) => (200, body),
+        Err(FileError::Denied) => (
+            403,
+            httpd_error("403 Forbidden", "Forbidden", "You don't have permission to access this resource."),
+        ),
+        Err(_) => (
+            404,
+            httpd_error("404 Not Found", "Not Found", "The requested URL was not found on this server."),
+        ),
+    };
+    let now = cluster.now();
+    let log = format!(
+        "{} - - [{}] \"{} {} HTTP/1.1\" {status} {}\n",
+        client(visit),
+        clf_time(now),
+        visit.call.method,
+        visit.call.path,
+        body.len()
+    );
+    let kind = if status == 200 { "text/html" } else { "text/html; charset=iso-8859-1" };
+    let headers = vec![
+        ("Date".to_owned(), http_date(now)),
+        ("Server".to_owned(), "Apache/2.4.65 (Unix)".to_owned()),
+        ("Content-Length".to_owned(), body.len().to_string()),
+        ("Content-Type".to_owned(), kind.to_owned()),
+    ];
+    Answer {
+        reply: HttpReply { status, headers, body, took: MILLISECOND },
+        log: Some(log),
+        last_words: false,
+    }
+}
+
+fn httpd_error(title: &str, heading: &str, text: &str) -> Vec<u8> {
+    format!("<!DOCTYPE HTML PUBLIC \"-//IETF//DTD HTML 2.0//EN\">\n<html><head>\n<title>{title}</title>\n</head><body>\n<h1>{heading}</h1>\n<p>{text}</p>\n</body></html>\n").into_bytes()
+}
+
+/// Who asks, as far as the request says: the network puts the peer's address into `X-Peer`.
+pub fn client<'a>(visit: &'a Visit) -> &'a str {
+    let peer = visit.call.headers.iter().find(|(name, _)| name == PEER_HEADER);
+    peer.map_or("192.168.0.1", |(_, value)| value.as_str())
+}
+
+/// The header in which the network may tell a server the address of its peer. No server shows it.
+pub const PEER_HEADER: &str = "X-Peer";
+
+fn whoami(cluster: &Cluster, visit: &Visit) -> String {
+    let pod = visit.spot.object(cluster);
+    let hostname = pod.as_deref().map(environment::hostname).unwrap_or_default();
+    let ip = pod.as_ref().and_then(|p| p.status.pod_ip.clone()).unwrap_or_default();
+    let mut text = format!(
+        "Hostname: {hostname}\nIP: 127.0.0.1\nIP: ::1\nIP: {ip}\nRemoteAddr: {}:41234\n",
+        client(visit)
+    );
+    text.push_str(&format!(
+        "{} {} HTTP/1.1\nHost: {}\n",
+        visit.call.method, visit.call.path, visit.call.host
+    ));
+    for (name, value) in visit.call.headers.iter().filter(|(n, _)| n != PEER_HEADER) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    text.push('\n');
+    text
+}
+
+/// agnhost's `netexec`, `serve-hostname` and `liveness`.
+fn agnhost(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
+    let pod = visit.spot.object(cluster);
+    let hostname = pod.as_deref().map(environment::hostname).unwrap_or_default();
+    let path = path_of(visit.call);
+    let query = |key: &str| {
+        let pairs = visit.call.path.split_once('?').map_or("", |(_, q)| q).split('&');
+        pairs.filter_map(|p| p.split_once('=')).find(|(k, _)| *k == key).map(|(_, v)| v.to_owned())
+    };
+    match server.text.as_deref() {
+        Some("liveness") => {
+            let since = run_of(cluster, &visit.spot.node, &visit.spot.pod)
+                .and_then(|r| r.containers.get(visit.spot.index));
+            let began = since.and_then(|c| c.body.as_ref()?.processes.first().map(|p| p.started));
+            let age = began.map_or(0, |b| cluster.now().since(b)) / SECOND;
+            if path != "/healthz" {
+                return plain(404, "404 page not found\n");
+            }
+            return if age > 10 { plain(500, &format!("error: {age}.0")) } else { plain(200, "ok") };
+        }
+        Some("serve-hostname") => return plain(200, &hostname),
+        _ => {}
+    }
+    match path {
+        "/hostname" | "/hostName" => plain(200, &hostname),
+        "/echo" => plain(
+            query("code").and_then(|c| c.parse().ok()).unwrap_or(200),
+            &query("msg").unwrap_or_default(),
+        ),
+        "/clientip" => plain(200, &format!("{}:41234", client(visit))),
+        "/healthz" => plain(200, ""),
+        "/" => plain(200, &format!("NOW: {}", http_date(cluster.now()))),
+        _ => plain(404, "404 page not found\n"),
+    }
+}
+
+/// `06/Oct/2026:10:45:52 +0000`.
+pub fn clf_time(now: SimTime) -> String {
+    timestamp(now).strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
+}
+
+/// `Tue, 06 Oct 2026 10:45:52 GMT`.
+pub fn http_date(now: SimTime) -> String {
+    timestamp(now).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// A moment for formatting.
+pub fn timestamp(now: SimTime) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(now.seconds()).unwrap_or_default()
+}
+
+/// What a server's first process says when it starts. It is not kept: whoever reads a log gets it made anew.
+pub fn greeting(pod: &Pod, spec: &Container, started: SimTime) -> Vec<String> {
+    let name = spec.image.as_deref().unwrap_or("");
+    let image = images::of(name);
+    let own = spec.command.as_ref().is_none_or(Vec::is_empty);
+    let version = images::Reference::parse(name).map(|r| images::version(&r)).unwrap_or_default();
+    match image.behaviour {
+        Behaviour::Nginx => nginx::greeting(&version, own && spec.args.as_ref().is_none_or(Vec::is_empty), started),
+        Behaviour::Httpd if own => {
+            let ip = pod.status.pod_ip.clone().unwrap_or_default();
+            let time = timestamp(started).strftime("%a %b %d %H:%M:%S.000000 %Y").to_string();
+            vec![
+                format!("AH00558: httpd: Could not reliably determine the server's fully qualified domain name, using {ip}. Set the 'ServerName' directive globally to suppress this message"),
+                format!("AH00558: httpd: Could not reliably determine the server's fully qualified domain name, using {ip}. Set the 'ServerName' directive globally to suppress this message"),
+                format!("[{time}] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.65 (Unix) configured -- resuming normal operations"),
+                format!("[{time}] [core:notice] [pid 1:tid 1] AH00094: Command line: 'httpd -D FOREGROUND'"),
+            ]
+        }
+        Behaviour::Redis if own => {
+            let time = timestamp(started).strftime("%d %b %Y %H:%M:%S.000").to_string();
+            vec![
+                format!("1:C {time} * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo"),
+                format!("1:C {time} * Redis version={version}, bits=64, commit=00000000, modified=0, pid=1, just started"),
+                format!("1:C {time} # Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"),
+                format!("1:M {time} * monotonic clock: POSIX clock_gettime"),
+                format!("1:M {time} * Running mode=standalone, port=6379."),
+                format!("1:M {time} * Server initialized"),
+                format!("1:M {time} * Ready to accept connections tcp"),
+            ]
+        }
+        Behaviour::Postgres if own => {
+            let time = timestamp(started).strftime("%Y-%m-%d %H:%M:%S.000 UTC").to_string();
+            vec![
+                format!("{time} [1] LOG:  starting PostgreSQL {version} on x86_64-pc-linux-gnu"),
+                format!("{time} [1] LOG:  listening on IPv4 address \"0.0.0.0\", port 5432"),
+                format!("{time} [1] LOG:  database system is ready to accept connections"),
+            ]
+        }
+        Behaviour::HttpEcho if own => {
+            let time = timestamp(started).strftime("%Y/%m/%d %H:%M:%S").to_string();
+            vec![format!("{time} [INFO] server is listening on :5678")]
+        }
+        Behaviour::Coredns => vec![
+            ".:53".to_owned(),
+            "[INFO] plugin/reload: Running configuration SHA512 = 1b226df79860026c6a52e67daa10d7f0d57ec5b023288ec00c5e05f93523c894564e15b91770d3a07ae1cfbe861d15b37d4a0027e69c546ab112970993a3b03b".to_owned(),
+            "CoreDNS-1.13.1".to_owned(),
+            "linux/amd64".to_owned(),
+        ],
+        _ if pod.name_str().is_empty() => Vec::new(),
+        _ => Vec::new(),
+    }
 }

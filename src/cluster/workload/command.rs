@@ -1,0 +1,407 @@
+//! From a command line to a program: which server, shell or tool it is, and whether the image has it.
+
+use super::images::{Behaviour, Image, Shell};
+use super::process::{Program, plain_server, server_program};
+use super::server::Server;
+use crate::cluster::kubelet::environment;
+use crate::cluster::kubelet::run::NEVER;
+use crate::object::{Pod, SECOND, SimTime};
+use crate::posix::{self, Machine};
+use k8s_openapi::api::core::v1::Container;
+use std::collections::BTreeMap;
+
+/// What a program is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The pod.
+    pub pod: &'a Pod,
+    /// The container.
+    pub spec: &'a Container,
+    /// Its image.
+    pub image: &'a Image,
+    /// Its whole environment.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Whether the pod gives the command; otherwise it is the image's own.
+    pub given: bool,
+    /// When.
+    pub now: SimTime,
+    /// The number of the new process.
+    pub pid: u32,
+}
+
+/// Programs that are servers wherever they are called, and what they behave as.
+const SERVERS: &[(&str, Behaviour, &[u16])] = &[
+    ("nginx", Behaviour::Nginx, &[80]),
+    ("httpd-foreground", Behaviour::Httpd, &[80]),
+    ("redis-server", Behaviour::Redis, &[6379]),
+    ("postgres", Behaviour::Postgres, &[5432]),
+    ("mysqld", Behaviour::Mysql, &[3306]),
+    ("mariadbd", Behaviour::Mysql, &[3306]),
+    ("mongod", Behaviour::Daemon, &[27017]),
+    ("memcached", Behaviour::Daemon, &[11211]),
+    ("rabbitmq-server", Behaviour::Daemon, &[5672]),
+    ("http-echo", Behaviour::HttpEcho, &[5678]),
+    ("whoami", Behaviour::Whoami, &[80]),
+    ("agnhost", Behaviour::Agnhost, &[]),
+    ("pause", Behaviour::Pause, &[]),
+    ("coredns", Behaviour::Coredns, &[53, 9153, 8080, 8181]),
+];
+
+/// What an image's programs are called without their path.
+fn base(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// Whether a command can be started in a container of this image.
+///
+/// # Errors
+/// What the runtime says when it is not there.
+pub fn exists(name: &str, image: &Image, spec: &Container) -> Result<(), String> {
+    let plain = base(name);
+    if is_shell(plain, image) || SERVERS.iter().any(|(n, _, _)| *n == plain && belongs(plain, image)) {
+        return Ok(());
+    }
+    let entry = image.entrypoint.iter().chain(image.cmd).any(|w| *w == name || base(w) == name);
+    if entry || (image.shell != Shell::None && has_tool(plain, image)) {
+        return Ok(());
+    }
+    // What an image that the table does not know contains, nobody can say.
+    if image.behaviour == Behaviour::Generic || spec.image.is_none() {
+        return Ok(());
+    }
+    if matches!(image.behaviour, Behaviour::System | Behaviour::Coredns | Behaviour::Tool)
+        && !image.cmd.is_empty()
+        && plain == base(image.cmd[0])
+    {
+        return Ok(());
+    }
+    if image.behaviour == Behaviour::System && plain.starts_with("kube")
+        || plain == "etcd"
+        || plain == "metrics-server"
+    {
+        return Ok(());
+    }
+    Err(if name.contains('/') {
+        format!("exec: \"{name}\": stat {name}: no such file or directory")
+    } else {
+        format!("exec: \"{name}\": executable file not found in $PATH")
+    })
+}
+
+fn belongs(server: &str, image: &Image) -> bool {
+    let own = image.entrypoint.iter().chain(image.cmd).any(|w| base(w) == server);
+    own || image.behaviour == Behaviour::Generic
+}
+
+/// Whether the image has a shell of that name.
+pub fn is_shell(name: &str, image: &Image) -> bool {
+    match (image.shell, name) {
+        (Shell::None, _) => false,
+        (_, "sh") => true,
+        (Shell::Busybox, "ash") => true,
+        (Shell::Busybox, "bash") => {
+            image.repository.ends_with("/bash") || image.repository.ends_with("netshoot")
+        }
+        (Shell::Busybox, "zsh") => image.repository.ends_with("netshoot"),
+        (Shell::Debian, "bash" | "dash") => true,
+        _ => false,
+    }
+}
+
+/// Tools that only some images have.
+const RARE: &[(&str, &[&str])] = &[
+    ("curl", &["nginx", "curl", "netshoot", "agnhost", "python", "node"]),
+    ("dig", &["netshoot", "agnhost"]),
+    ("jq", &["netshoot"]),
+    ("yq", &[]),
+    ("kubectl", &[]),
+    ("vi", &["busybox", "alpine", "netshoot", "curl", "bash"]),
+    ("ps", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost", "python", "node"]),
+    ("wget", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost", "python", "node"]),
+    ("nslookup", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost"]),
+    ("nc", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost"]),
+    ("ping", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost"]),
+    ("telnet", &["busybox", "netshoot"]),
+    ("httpd", &["busybox", "httpd"]),
+    ("tree", &["busybox", "alpine"]),
+    ("column", &["debian", "ubuntu"]),
+    ("edit", &[]),
+    ("nano", &[]),
+];
+
+/// Whether an image has a tool.
+pub fn has_tool(name: &str, image: &Image) -> bool {
+    if image.shell == Shell::None {
+        return false;
+    }
+    if is_shell(name, image) {
+        return true;
+    }
+    if matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh") {
+        return false;
+    }
+    let last = base(image.repository);
+    match RARE.iter().find(|(n, _)| *n == name) {
+        Some((_, images)) => image.behaviour == Behaviour::Generic || images.contains(&last),
+        None => posix::tools::TOOLS.iter().any(|t| t.name == name) || OWN.contains(&name),
+    }
+}
+
+/// Commands that a container's world knows beside the text tools.
+pub const OWN: &[&str] =
+    &["httpd", "kill", "mount", "nginx", "ps", "redis-cli", "redis-server", "su", "sync", "free", "top"];
+
+/// The first process of a container: what it runs, when it runs first, and what it says before it ends at once.
+///
+/// # Errors
+/// What the runtime says when it cannot be started.
+pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Option<String>), String> {
+    let now = start.now;
+    let Some(name) = argv.first() else {
+        return Err("no command specified".to_owned());
+    };
+    let plain = base(name);
+    // An image's entry point hands over to what follows it.
+    if start.image.entrypoint.first() == Some(&name.as_str()) && is_wrapper(plain) && argv.len() > 1 {
+        let given = Start { given: start.given, ..*start };
+        if argv[1..].iter().map(String::as_str).eq(start.image.cmd.iter().copied()) {
+            return own_program(&argv[1..], &given);
+        }
+        return program(&argv[1..], &given);
+    }
+    if !start.given
+        && argv.iter().map(String::as_str).eq(start.image.entrypoint.iter().chain(start.image.cmd).copied())
+    {
+        return own_program(argv, start);
+    }
+    exists(name, start.image, start.spec).map_err(|why| format!("{why}: unknown"))?;
+    if let Some(found) = server_of(argv, start) {
+        return Ok(found);
+    }
+    if plain == "sleep"
+        && let Some(wake) = sleep_until(&argv[1..], now)
+    {
+        return Ok((Program::Sleep, wake, None));
+    }
+    if plain == "tail"
+        && argv.last().is_some_and(|a| a == "/dev/null")
+        && argv.iter().any(|a| a.contains('f'))
+    {
+        return Ok((Program::Sleep, NEVER, None));
+    }
+    if start.image.behaviour == Behaviour::Generic && !has_tool(plain, start.image) {
+        return Ok((plain_server(start.image, start.spec), NEVER, None));
+    }
+    let (program, wake) = exec_program(argv, start, start.spec.tty == Some(true))?;
+    Ok((program, wake, None))
+}
+
+fn is_wrapper(name: &str) -> bool {
+    name.ends_with("entrypoint.sh") || name == "go-runner" || name == "tini"
+}
+
+/// What an image does by itself.
+fn own_program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Option<String>), String> {
+    let image = start.image;
+    match image.behaviour {
+        Behaviour::Shell | Behaviour::Tool => {
+            let plain = argv.first().map_or("", |n| base(n));
+            if start.spec.stdin == Some(true) && is_shell(plain, image) {
+                let (program, wake) = exec_program(argv, start, start.spec.tty == Some(true))?;
+                return Ok((program, wake, None));
+            }
+            // A shell, or an interpreter, whose input is at its end.
+            Ok((Program::Ends(if plain == "curl" { 2 } else { 0 }), start.now + SECOND / 50, None))
+        }
+        Behaviour::Hello => Ok((Program::Ends(0), start.now + SECOND / 50, Some(HELLO.to_owned()))),
+        _ => {
+            server_of(argv, start).ok_or(()).or_else(|()| Ok((plain_server(image, start.spec), NEVER, None)))
+        }
+    }
+}
+
+const HELLO: &str =
+    "\nHello from Docker!\nThis message shows that your installation appears to be working correctly.\n\n";
+
+/// When a `sleep` is over. `None` when its arguments are none.
+fn sleep_until(args: &[String], now: SimTime) -> Option<SimTime> {
+    let [text] = args else { return None };
+    if matches!(text.as_str(), "infinity" | "inf") {
+        return Some(NEVER);
+    }
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text.as_str(), "s"),
+    };
+    let factor = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return None,
+    };
+    let seconds = number.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0)?;
+    let nanos = (seconds * factor * SECOND as f64).min(1e18) as u64;
+    Some(SimTime(now.0.saturating_add(nanos)))
+}
+
+/// The server that a command line is, if it is one: what it runs, when it is run, its last words.
+pub fn server_of(argv: &[String], start: &Start) -> Option<(Program, SimTime, Option<String>)> {
+    let plain = base(argv.first()?);
+    let rest = &argv[1..];
+    let serve = |server: Server| Some((server_program(server), NEVER, None));
+    if plain == "httpd" && start.image.shell == Shell::Busybox {
+        let port =
+            option(rest, "-p").and_then(|p| p.rsplit(':').next().and_then(|p| p.parse().ok())).unwrap_or(80);
+        let home = option(rest, "-h").unwrap_or("/");
+        return serve(Server::new(Behaviour::Generic, vec![port], Some(home)));
+    }
+    if matches!(plain, "python" | "python3") && rest.iter().any(|a| a == "http.server") {
+        let port = rest.iter().find_map(|a| a.parse().ok()).unwrap_or(8000);
+        let home = option(rest, "-d").or_else(|| option(rest, "--directory")).unwrap_or("/");
+        return serve(Server::new(Behaviour::Generic, vec![port], Some(home)));
+    }
+    let (_, behaviour, ports) = SERVERS.iter().find(|(n, _, _)| *n == plain).copied()?;
+    match behaviour {
+        Behaviour::Mysql => mysql(start),
+        Behaviour::HttpEcho => http_echo(rest, start),
+        Behaviour::Agnhost => agnhost(rest),
+        Behaviour::Redis => {
+            let port = option(rest, "--port").and_then(|p| p.parse().ok()).unwrap_or(6379);
+            serve(Server::new(behaviour, vec![port], None))
+        }
+        Behaviour::Whoami => {
+            let port = option(rest, "--port")
+                .and_then(|p| p.parse().ok())
+                .or_else(|| start.environment.get("WHOAMI_PORT_NUMBER").and_then(|p| p.parse().ok()));
+            serve(Server::new(behaviour, vec![port.unwrap_or(80)], None))
+        }
+        Behaviour::Nginx
+            if rest.first().is_some_and(|a| matches!(a.as_str(), "-t" | "-v" | "-V" | "-s" | "-h")) =>
+        {
+            None
+        }
+        _ => serve(Server::new(behaviour, ports.to_vec(), None)),
+    }
+}
+
+/// `-p 80`, `-p80`, `--port=80`.
+fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
+    let at = args.iter().position(|a| a == name);
+    if let Some(at) = at {
+        return args.get(at + 1).map(String::as_str);
+    }
+    args.iter().find_map(|a| {
+        let rest = a.strip_prefix(name)?;
+        rest.strip_prefix('=').or((!name.starts_with("--") && !rest.is_empty()).then_some(rest))
+    })
+}
+
+fn mysql(start: &Start) -> Option<(Program, SimTime, Option<String>)> {
+    let maria = start.image.repository.contains("mariadb");
+    let mut names = vec!["MYSQL_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD"];
+    if maria {
+        names.extend([
+            "MARIADB_ROOT_PASSWORD",
+            "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
+            "MARIADB_RANDOM_ROOT_PASSWORD",
+        ]);
+    }
+    if names.iter().any(|n| start.environment.get(*n).is_some_and(|v| !v.is_empty())) {
+        return Some((server_program(Server::new(Behaviour::Mysql, vec![3306], None)), NEVER, None));
+    }
+    let time = super::server::timestamp(start.now).strftime("%Y-%m-%d %H:%M:%S+00:00").to_string();
+    let text = if maria {
+        format!(
+            "{time} [Note] [Entrypoint]: Entrypoint script for MariaDB Server started.\n{time} [ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n\tYou need to specify one of MARIADB_ROOT_PASSWORD, MARIADB_ROOT_PASSWORD_HASH, MARIADB_ALLOW_EMPTY_ROOT_PASSWORD and MARIADB_RANDOM_ROOT_PASSWORD\n"
+        )
+    } else {
+        format!(
+            "{time} [Note] [Entrypoint]: Entrypoint script for MySQL Server started.\n{time} [Note] [Entrypoint]: Switching to dedicated user 'mysql'\n{time} [Note] [Entrypoint]: Entrypoint script for MySQL Server started.\n{time} [ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n    You need to specify one of the following as an environment variable:\n    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD\n"
+        )
+    };
+    Some((Program::Ends(1), start.now + SECOND / 2, Some(text)))
+}
+
+fn http_echo(args: &[String], start: &Start) -> Option<(Program, SimTime, Option<String>)> {
+    let text = option(args, "-text").or_else(|| option(args, "--text")).map(str::to_owned);
+    let text = text.or_else(|| start.environment.get("ECHO_TEXT").cloned());
+    let listen = option(args, "-listen").or_else(|| option(args, "--listen")).unwrap_or(":5678");
+    let port = listen.rsplit(':').next().and_then(|p| p.parse().ok()).unwrap_or(5678);
+    // Without a text the newer versions say hello to the world.
+    let text = text.unwrap_or_else(|| "hello-world".to_owned());
+    Some((server_program(Server::new(Behaviour::HttpEcho, vec![port], Some(&text))), NEVER, None))
+}
+
+fn agnhost(args: &[String]) -> Option<(Program, SimTime, Option<String>)> {
+    let verb = args.first().map_or("pause", String::as_str);
+    let port = |name: &str, default: u16| option(args, name).and_then(|p| p.parse().ok()).unwrap_or(default);
+    let server = match verb {
+        "netexec" => Server::new(Behaviour::Agnhost, vec![port("--http-port", 8080)], Some("netexec")),
+        "serve-hostname" => {
+            Server::new(Behaviour::Agnhost, vec![port("--port", 9376)], Some("serve-hostname"))
+        }
+        "liveness" => Server::new(Behaviour::Agnhost, vec![8080], Some("liveness")),
+        "pause" => Server::new(Behaviour::Pause, Vec::new(), None),
+        _ => Server::new(Behaviour::Agnhost, vec![8080], Some("netexec")),
+    };
+    Some((server_program(server), NEVER, None))
+}
+
+/// Any command beside a container's first: a shell, a tool, or one of the world's own commands.
+///
+/// # Errors
+/// What the runtime says when it cannot be started.
+pub fn exec_program(argv: &[String], start: &Start, terminal: bool) -> Result<(Program, SimTime), String> {
+    let Some(name) = argv.first() else { return Err("no command specified".to_owned()) };
+    exists(name, start.image, start.spec).map_err(|why| format!("{why}: unknown"))?;
+    let plain = base(name);
+    let cwd = start.spec.working_dir.as_deref().filter(|d| !d.is_empty()).unwrap_or(start.image.workdir);
+    let first = start.pid.saturating_sub(1);
+    let script = is_shell(plain, start.image).then(|| script_of(&argv[1..])).flatten();
+    let machine = match script {
+        Some((script, args)) => {
+            let mut words = vec![args.first().cloned().unwrap_or_else(|| plain.to_owned())];
+            words.extend(args.into_iter().skip(1));
+            match Machine::new(&script, &words, start.environment, cwd) {
+                Ok(machine) => machine,
+                // A shell says itself what it cannot read.
+                Err(_) => Machine::command(argv, start.environment, cwd),
+            }
+        }
+        None if is_shell(plain, start.image)
+            && argv[1..].iter().all(|a| matches!(a.as_str(), "-i" | "-l" | "-il" | "--login")) =>
+        {
+            let prompt = terminal.then(|| prompt_of(plain, start));
+            Machine::reading(&[plain.to_owned()], start.environment, cwd, prompt.as_deref())
+        }
+        None => Machine::command(argv, start.environment, cwd),
+    };
+    let machine = machine.numbered_from(first).on_terminal(terminal);
+    Ok((Program::Shell(Some(Box::new(machine))), start.now))
+}
+
+/// The script of `sh -c SCRIPT [NAME [ARGUMENT]…]`, where no other options stand before it.
+fn script_of(args: &[String]) -> Option<(String, Vec<String>)> {
+    match args {
+        [flag, script, rest @ ..] if flag == "-c" => Some((script.clone(), rest.to_vec())),
+        [flag, script, rest @ ..] if matches!(flag.as_str(), "-ec" | "-ce") => {
+            Some((format!("set -e\n{script}"), rest.to_vec()))
+        }
+        [flag, script, rest @ ..] if matches!(flag.as_str(), "-xc" | "-cx") => {
+            Some((format!("set -x\n{script}"), rest.to_vec()))
+        }
+        [one, flag, script, rest @ ..] if flag == "-c" && matches!(one.as_str(), "-e" | "-x" | "-ex") => {
+            Some((format!("set {one}\n{script}"), rest.to_vec()))
+        }
+        _ => None,
+    }
+}
+
+fn prompt_of(shell: &str, start: &Start) -> String {
+    match (start.image.shell, shell) {
+        (_, "bash") => format!("root@{}:\\w# ", environment::hostname(start.pod)),
+        (Shell::Busybox, _) => "\\w # ".to_owned(),
+        _ => "# ".to_owned(),
+    }
+}
