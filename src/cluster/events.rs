@@ -7,7 +7,7 @@ use super::{Cluster, Wake};
 use crate::apiserver::{ApiServer, DeleteOptions, Origin};
 use crate::object::{Kind, Object, ObjectKey, ObjectName, Resource, SECOND, hash, meta::MetaExt};
 use imbl::OrdMap;
-use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::api::core::v1::{Event, EventSeries, EventSource, ObjectReference};
 use std::sync::Arc;
 
 /// How long an event lives, in seconds (`--event-ttl` of the API server).
@@ -117,6 +117,15 @@ impl Recorder {
         let known = self.known.get(&fingerprint).and_then(|name| api.store.fetch::<Event>(name));
         let outcome = if let Some(event) = known {
             let mut event = Event::clone(event);
+            if note.action.is_some() {
+                if event.series.is_some() {
+                    return; // the newer recorder writes a series when it begins, and hardly again
+                }
+                let last_observed_time = Some(api.now.to_api_micro());
+                event.series = Some(EventSeries { count: Some(2), last_observed_time });
+                api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false).ok();
+                return;
+            }
             event.count = Some(event.count.unwrap_or(1) + 1);
             event.last_timestamp = Some(api.now.to_api());
             api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false)
@@ -132,6 +141,13 @@ impl Recorder {
 
 fn fingerprint(note: &Note) -> u64 {
     let r = &note.regarding;
+    if let Some(action) = note.action {
+        // The newer recorder leaves the message out, but tells one revision of the object from another.
+        let object = format!("{:?}|{:?}|{:?}|{:?}", r.kind, r.uid, r.name, r.resource_version);
+        return hash::fnv64a(
+            format!("{}|{action}|{}|{}|{object}", note.component, note.type_, note.reason).as_bytes(),
+        );
+    }
     let text = format!(
         "{}|{:?}|{:?}|{:?}|{:?}|{:?}|{}|{}|{}",
         note.component,
@@ -178,7 +194,9 @@ fn new_event(note: &Note, api: &ApiServer) -> Event {
 /// When an event was last seen.
 pub fn last_seen(event: &Event) -> crate::object::SimTime {
     use crate::object::SimTime;
-    let micro = event.event_time.as_ref().map(|t| SimTime(u64::try_from(t.0.as_nanosecond()).unwrap_or(0)));
+    let series = event.series.as_ref().and_then(|s| s.last_observed_time.as_ref());
+    let micro = series.or(event.event_time.as_ref());
+    let micro = micro.map(|t| SimTime(u64::try_from(t.0.as_nanosecond()).unwrap_or(0)));
     event.last_timestamp.as_ref().map(SimTime::from_api).or(micro).unwrap_or_else(|| event.created())
 }
 

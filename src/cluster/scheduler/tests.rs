@@ -319,3 +319,50 @@ fn spreading_is_kept() {
     let on_b = (0..6).filter(|at| lab.node_of(&format!("web-{at}")).as_deref() == Some("b1")).count();
     assert_eq!(on_b, 3);
 }
+
+#[test]
+fn a_repeated_failure_is_a_series() {
+    let mut lab = Lab::new();
+    lab.pod("picky", json!({"nodeSelector": {"disk": "nvme"}}));
+    lab.settle(100);
+    for attempt in 0..3 {
+        lab.change(Kind::Node, "worker-1", |n| n["metadata"]["labels"]["disk"] = json!("nvme"));
+        lab.change(Kind::Node, "worker-1", |n| n["spec"]["unschedulable"] = json!(true));
+        lab.settle(20_000);
+        assert_eq!(lab.node_of("picky"), None, "attempt {attempt}");
+        lab.change(Kind::Node, "worker-1", |n| n["metadata"]["labels"]["disk"] = json!("hdd"));
+        lab.change(Kind::Node, "worker-1", |n| n["spec"]["unschedulable"] = json!(false));
+    }
+    let failed = |e: &&Arc<ApiEvent>| e.reason.as_deref() == Some("FailedScheduling");
+    let events: Vec<_> = lab.cluster.api.store.all::<ApiEvent>().filter(failed).collect();
+    assert!(events.iter().any(|e| e.series.as_ref().is_some_and(|s| s.count == Some(2))), "{}", events.len());
+}
+
+#[test]
+fn scores_are_those_of_kubernetes() {
+    use plugins::{balanced_allocation, node_resources_fit};
+    let mut lab = Lab::empty();
+    for (name, cpu) in [("small", "4"), ("large", "6")] {
+        lab.node(name, &json!({}), &json!({}));
+        let key = ObjectKey::new(Kind::Node, "", name);
+        let mut node = lab.cluster.api.store.get(&key).unwrap().to_value();
+        node["status"]["allocatable"] = json!({"cpu": cpu, "memory": "10000", "pods": "110"});
+        let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+        let node = Object::from_value(Kind::Node, node).unwrap();
+        lab.cluster.api.update(node, Part::Status, &origin, false).unwrap();
+    }
+    lab.settle(10);
+    let resources = json!({"requests": {"cpu": "3", "memory": "5000"}});
+    let pod =
+        json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "resources": resources}]}});
+    let Object::Pod(pod) = Object::from_value(Kind::Pod, pod).unwrap() else { panic!() };
+    let nodes = &lab.cluster.scheduler.nodes;
+    let facts = Facts::of(&pod.spec);
+    let cycle = cycle::prepare(nodes, &lab.cluster.api.store, &pod, &facts).unwrap();
+    let of = |score: fn(&plugins::Cycle, &nodes::NodeInfo) -> i64| {
+        ["small", "large"].map(|name| score(&cycle, nodes.get(name).unwrap()))
+    };
+    // The figures of kube-scheduler's own tests: "nothing scheduled, resources requested, differently sized nodes".
+    assert_eq!(of(node_resources_fit::score), [37, 50]);
+    assert_eq!(of(balanced_allocation::score), [87, 100]);
+}
