@@ -8,7 +8,7 @@ use super::kubeconfig::Kubeconfig;
 use super::mapper::Mapper;
 use crate::apiserver::{Request, Response};
 use serde_json::Value;
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -31,6 +31,7 @@ struct Known {
     mapper: OnceCell<Rc<Mapper>>,
     config: OnceCell<Rc<Kubeconfig>>,
     warned: RefCell<BTreeSet<String>>,
+    documents: Cell<usize>,
 }
 
 impl Call {
@@ -64,6 +65,13 @@ impl Call {
         if self.known.warned.borrow_mut().insert(text.to_owned()) {
             self.note(format!("Warning: {text}"));
         }
+    }
+
+    /// Counts the documents printed so far: YAML ones are parted by `---`.
+    pub fn next_document(&self) -> usize {
+        let count = self.known.documents.get();
+        self.known.documents.set(count + 1);
+        count
     }
 
     /// Sends a request; warnings are printed.

@@ -90,7 +90,9 @@ impl Command {
 
     /// Its own flags and the global ones.
     pub fn all_flags(&self) -> Vec<&'static Flag> {
-        self.flags.iter().copied().flatten().chain(GLOBAL).collect()
+        let own = || self.flags.iter().copied().flatten();
+        // A command's own flag hides a global one of the same name, as `--user` of `create rolebinding` does.
+        own().chain(GLOBAL.iter().filter(|global| !own().any(|flag| flag.name == global.name))).collect()
     }
 
     /// The subcommand of this name.
@@ -152,6 +154,17 @@ pub static ALL: &[&Command] = &[
     &super::describe::COMMAND,
     // Writing.
     &super::create::COMMAND,
+    &super::attach::COMMAND,
+    &super::autoscale::COMMAND,
+    &super::config::COMMAND,
+    &super::cp::COMMAND,
+    &super::diff::COMMAND,
+    &super::drain::COMMAND,
+    &super::edit::COMMAND,
+    &super::exec::COMMAND,
+    &super::expose::COMMAND,
+    &super::port_forward::COMMAND,
+    &super::run::COMMAND,
     &super::set::COMMAND,
     &super::delete::COMMAND,
     &super::scale::COMMAND,

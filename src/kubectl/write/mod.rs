@@ -2,8 +2,13 @@
 //! command line.
 
 pub mod flags;
+pub mod overrides;
 pub mod pairs;
 pub mod pod_template;
+pub mod pods;
+pub mod stream;
+#[cfg(test)]
+mod tests;
 
 use super::call::Call;
 use super::errors::{Failure, Outcome};
@@ -213,7 +218,12 @@ pub fn print_object(call: &Call, object: &Value, operation: &str, dry_run: DryRu
             call.line(format!("{} {operation}{}", named(object), dry_run.suffix()));
             Ok(())
         }
-        format => output::print(call, &format, object),
+        format => {
+            if format == Format::Yaml && call.next_document() > 0 {
+                call.line("---");
+            }
+            output::print(call, &format, object)
+        }
     }
 }
 
