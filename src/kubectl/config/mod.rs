@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// `kubectl config`.
 pub static COMMAND: Command = Command {
     name: "config",
-    group: Group::Settings,
+    group: Group::Other,
     summary: "Modify kubeconfig files",
     usage: "config SUBCOMMAND",
     subcommands: &[
