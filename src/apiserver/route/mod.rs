@@ -10,6 +10,9 @@ mod subresource;
 mod target;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use filter::Filter;
 pub use target::Target;
 

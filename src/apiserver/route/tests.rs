@@ -1,0 +1,267 @@
+//! Requests and their answers, over a server without controllers.
+
+use crate::apiserver::{Accept, ApiServer, Cause, Method, Request, Response, User};
+use crate::object::{SECOND, SimTime};
+use serde_json::{Value, json};
+
+struct Lab {
+    api: ApiServer,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let mut lab = Self { api: ApiServer::new(1, SimTime(1_000_000 * SECOND)) };
+        lab.ok(Method::Post, "/api/v1/namespaces", json!({"metadata": {"name": "default"}}));
+        lab
+    }
+
+    fn send(&mut self, request: &Request) -> Response {
+        self.api.handle(request, &User::admin(), Cause::Command(1))
+    }
+
+    fn ok(&mut self, method: Method, path: &str, body: Value) -> Value {
+        let response = self.send(&Request::with_body(method, path, body));
+        assert!(response.is_success(), "{method:?} {path}: {}", response.value());
+        response.value().clone()
+    }
+
+    fn fails(&mut self, method: Method, path: &str, body: Value) -> (u16, String) {
+        let response = self.send(&Request::with_body(method, path, body));
+        assert!(!response.is_success(), "{method:?} {path}: {}", response.value());
+        (response.status, response.value()["message"].as_str().unwrap().to_owned())
+    }
+
+    fn get(&mut self, path: &str) -> Value {
+        self.send(&Request::get(path)).value().clone()
+    }
+
+    fn patch(&mut self, path: &str, kind: &str, body: Value) -> Response {
+        let content_type = format!("application/{kind}+json");
+        self.send(&Request { content_type, ..Request::with_body(Method::Patch, path, body) })
+    }
+}
+
+const PODS: &str = "/api/v1/namespaces/default/pods";
+const SERVICES: &str = "/api/v1/namespaces/default/services";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+
+fn pod(name: &str) -> Value {
+    json!({"metadata": {"name": name, "labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}})
+}
+
+fn service(name: &str, spec: &Value) -> Value {
+    let mut value =
+        json!({"metadata": {"name": name}, "spec": {"ports": [{"port": 80}], "selector": {"app": "x"}}});
+    for (key, inner) in spec.as_object().unwrap() {
+        value["spec"][key] = inner.clone();
+    }
+    value
+}
+
+fn deployment() -> Value {
+    json!({"metadata": {"name": "web"}, "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template":
+        {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "nginx", "image": "nginx:1.25"}]}}}})
+}
+
+#[test]
+fn pods_come_and_go() {
+    let mut lab = Lab::new();
+    let made = lab.ok(Method::Post, PODS, pod("a"));
+    assert_eq!(made["status"], json!({"phase": "Pending", "qosClass": "BestEffort"}));
+    assert_eq!(made["spec"]["serviceAccountName"], "default");
+    assert_eq!(made["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
+    assert_eq!(made["metadata"]["generation"], 1);
+    assert_eq!(lab.fails(Method::Post, PODS, pod("a")), (409, "pods \"a\" already exists".to_owned()));
+    lab.ok(Method::Post, PODS, json!({"metadata": {"generateName": "gen-"}, "spec": pod("x")["spec"]}));
+    let list = lab.get(PODS);
+    assert_eq!((list["kind"].clone(), list["items"].as_array().map(Vec::len)), (json!("PodList"), Some(2)));
+    let one = lab.send(&Request::get(PODS).param("labelSelector", "app in (a,b)"));
+    assert_eq!(one.value()["items"].as_array().map(Vec::len), Some(1));
+    let table = lab.send(&Request { accept: Accept::Table, ..Request::get(PODS) });
+    assert_eq!(table.value()["rows"][0]["cells"][1], "0/1");
+    let bad = lab.send(&Request::get(PODS).param("fieldSelector", "spec.nope=1"));
+    assert_eq!(
+        bad.value()["message"],
+        "Unable to find \"/v1, Resource=pods\" that match label selector \"\", field selector \"spec.nope=1\": field label not supported: spec.nope"
+    );
+    lab.ok(Method::Delete, &format!("{PODS}/a"), Value::Null);
+    let missing = lab.fails(Method::Delete, &format!("{PODS}/a"), Value::Null);
+    assert_eq!(missing, (404, "pods \"a\" not found".to_owned()));
+}
+
+#[test]
+fn namespaces_are_watched_over() {
+    let mut lab = Lab::new();
+    let nowhere = "/api/v1/namespaces/nowhere/pods";
+    assert_eq!(
+        lab.fails(Method::Post, nowhere, pod("a")),
+        (404, "namespaces \"nowhere\" not found".to_owned())
+    );
+    lab.ok(Method::Post, "/api/v1/namespaces", json!({"metadata": {"name": "dev"}}));
+    let going = lab.ok(Method::Delete, "/api/v1/namespaces/dev", Value::Null);
+    assert_eq!(going["status"]["phase"], "Terminating");
+    let (code, message) = lab.fails(Method::Post, "/api/v1/namespaces/dev/pods", pod("a"));
+    assert_eq!(code, 403);
+    assert_eq!(
+        message,
+        "pods \"a\" is forbidden: unable to create new content in namespace dev because it is being terminated"
+    );
+    let (code, message) = lab.fails(Method::Delete, "/api/v1/namespaces/default", Value::Null);
+    assert_eq!(
+        (code, message.as_str()),
+        (403, "namespaces \"default\" is forbidden: this namespace may not be deleted")
+    );
+    let finalized = json!({"metadata": {"name": "dev"}, "spec": {"finalizers": []}});
+    lab.ok(Method::Put, "/api/v1/namespaces/dev/finalize", finalized);
+    assert_eq!(lab.get("/api/v1/namespaces/dev")["reason"], "NotFound");
+}
+
+#[test]
+fn updates_conflict_and_try() {
+    let mut lab = Lab::new();
+    let path = format!("{DEPLOYMENTS}/web");
+    let first = lab.ok(Method::Post, DEPLOYMENTS, deployment());
+    let mut changed = first.clone();
+    changed["spec"]["replicas"] = json!(5);
+    let second = lab.ok(Method::Put, &path, changed.clone());
+    assert_eq!(
+        (second["metadata"]["generation"].clone(), second["spec"]["replicas"].clone()),
+        (json!(2), json!(5))
+    );
+    changed["spec"]["replicas"] = json!(6);
+    let (code, message) = lab.fails(Method::Put, &path, changed);
+    assert_eq!(code, 409);
+    assert!(message.starts_with(
+        "Operation cannot be fulfilled on deployments.apps \"web\": the object has been modified"
+    ));
+    let same = lab.patch(&path, "merge-patch", json!({"spec": {"replicas": 5}}));
+    assert_eq!(same.value()["metadata"]["resourceVersion"], second["metadata"]["resourceVersion"]);
+    let tried = lab
+        .send(&Request::with_body(Method::Post, SERVICES, service("s", &json!({}))).param("dryRun", "All"));
+    assert_eq!(tried.status, 201);
+    assert_eq!(lab.get(&format!("{SERVICES}/s"))["code"], 404);
+    let scaled = lab.patch(&format!("{path}/scale"), "merge-patch", json!({"spec": {"replicas": 3}}));
+    assert_eq!(scaled.value()["spec"]["replicas"], 3);
+    assert_eq!(scaled.value()["status"]["selector"], "app=web");
+    let failed =
+        lab.patch(&path, "json-patch", json!([{"op": "test", "path": "/spec/replicas", "value": 9}]));
+    assert_eq!(failed.value()["message"], "the server rejected our request due to an error in our request");
+    let wrong = lab.patch(&path, "strategic-merge-patch", json!("not json"));
+    assert_eq!(
+        wrong.value()["message"],
+        "json: cannot unmarshal string into Go value of type map[string]interface {}"
+    );
+    let strategic = json!({"spec": {"template": {"spec": {"containers": [{"name": "nginx", "imagePullPolicy": "Always"}]}}}});
+    let patched = lab.patch(&path, "strategic-merge-patch", strategic);
+    let container = &patched.value()["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(
+        (&container["image"], &container["imagePullPolicy"]),
+        (&json!("nginx:1.25"), &json!("Always"))
+    );
+}
+
+#[test]
+fn services_get_addresses_and_ports() {
+    let mut lab = Lab::new();
+    let path = format!("{SERVICES}/web");
+    let made = lab.ok(Method::Post, SERVICES, service("web", &json!({})));
+    let ip = made["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    assert!(ip.starts_with("10.") && made["spec"]["clusterIPs"] == json!([ip]));
+    let node = lab.patch(&path, "strategic-merge-patch", json!({"spec": {"type": "NodePort"}}));
+    let port = node.value()["spec"]["ports"][0]["nodePort"].as_i64().unwrap();
+    assert!((30_000..32_768).contains(&port));
+    let taken = service("clash", &json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": port}]}));
+    let (_, message) = lab.fails(Method::Post, SERVICES, taken.clone());
+    assert_eq!(
+        message,
+        format!(
+            "Service \"clash\" is invalid: spec.ports[0].nodePort: Invalid value: {port}: provided port is already allocated"
+        )
+    );
+    let back = lab.patch(&path, "strategic-merge-patch", json!({"spec": {"type": "ClusterIP"}}));
+    assert_eq!(back.value()["spec"]["ports"][0].get("nodePort"), None);
+    lab.ok(Method::Post, SERVICES, taken);
+    let moved = lab.patch(&path, "strategic-merge-patch", json!({"spec": {"clusterIP": "10.96.0.77"}}));
+    assert_eq!(
+        moved.value()["message"],
+        "Service \"web\" is invalid: spec.clusterIPs[0]: Invalid value: [\"10.96.0.77\"]: may not change once set"
+    );
+    let low = service("low", &json!({"type": "NodePort", "ports": [{"port": 80, "nodePort": 80}]}));
+    let (_, message) = lab.fails(Method::Post, SERVICES, low);
+    assert!(
+        message.ends_with("provided port is not in the valid range. The range of valid ports is 30000-32767"),
+        "{message}"
+    );
+    let headless = lab.ok(Method::Post, SERVICES, service("h", &json!({"clusterIP": "None"})));
+    assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
+    let name = json!({"metadata": {"name": "ext"}, "spec": {"type": "ExternalName", "externalName": "db.example.com"}});
+    let external = lab.ok(Method::Post, SERVICES, name);
+    assert_eq!(external["spec"].get("clusterIP"), None);
+}
+
+#[test]
+fn evictions_honour_budgets() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, PODS, pod("a"));
+    let mut running = lab.get(&format!("{PODS}/a"));
+    running["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+    lab.ok(Method::Put, &format!("{PODS}/a/status"), running);
+    let budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let budget = json!({"metadata": {"name": "web"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "a"}}}});
+    let mut made = lab.ok(Method::Post, budgets, budget);
+    made["status"] = json!({"currentHealthy": 1, "desiredHealthy": 1, "disruptionsAllowed": 0, "expectedPods": 1, "observedGeneration": 1});
+    lab.ok(Method::Put, &format!("{budgets}/web/status"), made.clone());
+    let eviction = json!({"metadata": {"name": "a"}});
+    let refused = lab.send(&Request::with_body(Method::Post, format!("{PODS}/a/eviction"), eviction.clone()));
+    assert_eq!(refused.status, 429);
+    assert_eq!(
+        refused.value()["message"],
+        "Cannot evict pod as it would violate the pod's disruption budget."
+    );
+    assert_eq!(
+        refused.value()["details"]["causes"][0]["message"],
+        "The disruption budget web needs 1 healthy pods and has 1 currently"
+    );
+    made["metadata"]["resourceVersion"] = Value::Null;
+    made["status"]["disruptionsAllowed"] = json!(1);
+    lab.ok(Method::Put, &format!("{budgets}/web/status"), made);
+    lab.ok(Method::Post, &format!("{PODS}/a/eviction"), eviction);
+    assert_eq!(lab.get(&format!("{PODS}/a"))["code"], 404);
+    assert_eq!(lab.get(&format!("{budgets}/web"))["status"]["disruptionsAllowed"], 0);
+}
+
+#[test]
+fn watches_and_pages() {
+    let mut lab = Lab::new();
+    let start = lab.get(PODS)["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    for name in ["a", "b", "c"] {
+        lab.ok(Method::Post, PODS, pod(name));
+    }
+    lab.patch(&format!("{PODS}/a"), "merge-patch", json!({"metadata": {"labels": {"app": "z"}}}));
+    lab.ok(Method::Delete, &format!("{PODS}/b"), Value::Null);
+    let watch = Request::get(PODS).param("watch", "true").param("resourceVersion", start);
+    let batch = lab.send(&watch).value().clone();
+    let seen = |batch: &Value| -> Vec<String> {
+        let events = batch["events"].as_array().unwrap().iter();
+        events
+            .map(|e| {
+                format!(
+                    "{} {}",
+                    e["type"].as_str().unwrap(),
+                    e["object"]["metadata"]["name"].as_str().unwrap()
+                )
+            })
+            .collect()
+    };
+    assert_eq!(seen(&batch), ["ADDED a", "ADDED b", "ADDED c", "MODIFIED a", "DELETED b"]);
+    let selected = lab.send(&watch.clone().param("labelSelector", "app=a")).value().clone();
+    assert_eq!(seen(&selected), ["ADDED a", "DELETED a"]);
+    let page = lab.send(&Request::get(PODS).param("limit", "1")).value().clone();
+    assert_eq!(page["items"][0]["metadata"]["name"], "a");
+    let token = page["metadata"]["continue"].as_str().unwrap();
+    let rest = lab.send(&Request::get(PODS).param("limit", "1").param("continue", token)).value().clone();
+    assert_eq!(
+        (rest["items"][0]["metadata"]["name"].clone(), rest["metadata"].get("continue")),
+        (json!("c"), None)
+    );
+}
