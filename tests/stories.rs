@@ -1,12 +1,12 @@
 //! Random stories: the same seed tells the same story, and what a cluster promises holds at its end.
 
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use kubedojo::apiserver::{Cause, Method, Request, User};
 use kubedojo::cluster::machines::{self, Action};
 use kubedojo::cluster::{Cluster, Config};
 use kubedojo::object::hash::Stream;
 use kubedojo::object::meta::MetaExt;
 use kubedojo::object::{Pod, SECOND};
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -27,9 +27,15 @@ impl Story {
 
     fn ask(&mut self, method: Method, path: &str, body: Option<Value>) {
         self.command += 1;
-        let content_type = if method == Method::Patch { "application/merge-patch+json" } else { "application/json" };
-        let request =
-            Request { method, path: path.to_owned(), body, content_type: content_type.to_owned(), ..Request::default() };
+        let content_type =
+            if method == Method::Patch { "application/merge-patch+json" } else { "application/json" };
+        let request = Request {
+            method,
+            path: path.to_owned(),
+            body,
+            content_type: content_type.to_owned(),
+            ..Request::default()
+        };
         // A story may ask for what is not there: an error is an answer, too.
         self.cluster.request(&request, &User::admin(), Cause::Command(self.command));
     }
@@ -53,12 +59,18 @@ impl Story {
             }
             3 => {
                 let image = format!("nginx:1.{}", 25 + self.random.below(3));
-                let body = json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}});
+                let body =
+                    json!({"spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}}});
                 self.ask(Method::Patch, &format!("{DEPLOYMENTS}/{name}"), Some(body));
             }
             4 => {
-                let pods: Vec<String> =
-                    self.cluster.api.store.all_in::<Pod>("default").map(|p| p.name_str().to_owned()).collect();
+                let pods: Vec<String> = self
+                    .cluster
+                    .api
+                    .store
+                    .all_in::<Pod>("default")
+                    .map(|p| p.name_str().to_owned())
+                    .collect();
                 let chosen = self.random.below(pods.len() as u64) as usize;
                 if let Some(pod) = pods.get(chosen) {
                     self.ask(Method::Delete, &format!("/api/v1/namespaces/default/pods/{pod}"), None);
@@ -102,7 +114,8 @@ fn promises_hold(cluster: &Cluster, seed: u64) {
         assert_eq!(available, wanted, "seed {seed}: deployment {} came to rest", deployment.name_str());
     }
     for pod in store.all_in::<Pod>("default") {
-        let owner = pod.controller_of().unwrap_or_else(|| panic!("seed {seed}: {} has no owner", pod.name_str()));
+        let owner =
+            pod.controller_of().unwrap_or_else(|| panic!("seed {seed}: {} has no owner", pod.name_str()));
         assert!(uids.contains(owner.uid.as_str()), "seed {seed}: {} is an orphan", pod.name_str());
         assert!(pod.spec.node_name.is_some(), "seed {seed}: {} was never placed", pod.name_str());
     }

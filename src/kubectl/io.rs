@@ -21,6 +21,7 @@ struct Buffers {
     stderr: Vec<u8>,
     terminal: bool,
     columns: u16,
+    wants_input: bool,
 }
 
 impl Streams {
@@ -69,6 +70,7 @@ impl Streams {
     pub async fn read_to_end(&self) -> Vec<u8> {
         poll_fn(|_| {
             let mut inner = self.inner.borrow_mut();
+            inner.wants_input = true;
             if inner.stdin_closed { Poll::Ready(inner.stdin.drain(..).collect()) } else { Poll::Pending }
         })
         .await
@@ -77,11 +79,17 @@ impl Streams {
     /// What standard input has now; `None` when it is closed and empty.
     pub fn try_read(&self) -> Option<Vec<u8>> {
         let mut inner = self.inner.borrow_mut();
+        inner.wants_input = true;
         if inner.stdin.is_empty() && inner.stdin_closed {
             None
         } else {
             Some(inner.stdin.drain(..).collect())
         }
+    }
+
+    /// The runner's side: whether the command has asked for input. What it does not read stays for the next one.
+    pub fn wants_input(&self) -> bool {
+        self.inner.borrow().wants_input
     }
 
     /// The runner's side: hands in input; `None` closes it.
