@@ -448,10 +448,22 @@ impl Session {
                     self.undo();
                 }
                 Act::Reset => self.reset(),
+                Act::Machine(action) => {
+                    self.machine(action).ok(); // it was refused then as it is now
+                }
             }
         }
         let until = (self.began + elapsed).max(self.now());
         self.advance_to(until, usize::MAX);
+    }
+
+    /// Adds, removes, stops or restarts a machine.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in a sentence.
+    pub fn machine(&mut self, action: &crate::cluster::machines::Action) -> Result<(), String> {
+        self.record(Act::Machine(action.clone()));
+        self.client.machine(action)
     }
 
     fn stop_command(&mut self) {

@@ -248,6 +248,7 @@ impl ApiServer {
         }
         let mut object = Pod::clone(object);
         object.spec.node_name = Some(Arc::from(node));
+        object.status.nominated_node_name = None;
         let scheduled = k8s_openapi::api::core::v1::PodCondition {
             type_: "PodScheduled".to_owned(),
             status: "True".to_owned(),

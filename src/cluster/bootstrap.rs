@@ -22,7 +22,7 @@ pub struct Config {
 }
 
 /// What a node is made from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct NodeConfig {
     /// Its name.
     pub name: String,

@@ -2,9 +2,10 @@
 
 use super::{Cluster, NodeConfig, kubelet};
 use crate::object::Kind;
+use serde::{Deserialize, Serialize};
 
 /// Something that happens to a machine.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// A new node joins.
     Add(NodeConfig),

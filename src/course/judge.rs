@@ -11,7 +11,7 @@ use cel::{Context, Env, ExecutionError, Program, Value, extensions};
 use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// How often an expression may ask for more. Each round answers everything it asked for so far.
 const ROUNDS: usize = 32;
@@ -115,12 +115,16 @@ fn is_bound(expression: &str, name: &str) -> bool {
     name.starts_with('@') || expression.split('(').skip(1).any(bound)
 }
 
+/// CEL's functions, and those for texts and lists.
 fn env() -> Arc<Env> {
-    let mut env = Env::stdlib();
-    // Neither can fail: they are added to a fresh environment, once each.
-    env.add_extension(extensions::strings).ok();
-    env.add_extension(extensions::lists).ok();
-    Arc::new(env)
+    static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
+        let mut env = Env::stdlib();
+        // Neither can fail: they are added to a fresh environment, once each.
+        env.add_extension(extensions::strings).ok();
+        env.add_extension(extensions::lists).ok();
+        Arc::new(env)
+    });
+    ENV.clone()
 }
 
 /// The expressions inside `{{ }}` of a text.

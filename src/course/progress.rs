@@ -19,7 +19,7 @@ const FILE: &str = "progress.json";
 pub const ACTS_LIMIT: usize = 5_000;
 
 /// How far a learner is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     version: u32,
     /// Lessons begun, by id.
@@ -34,7 +34,7 @@ pub struct Progress {
 }
 
 /// A lesson as it was left.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SavedLesson {
     /// The steps.
     pub state: LessonState,

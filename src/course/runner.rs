@@ -2,6 +2,7 @@
 
 use super::model::ClusterOptions;
 use crate::client::Client;
+use crate::cluster::machines::Action;
 use serde::{Deserialize, Serialize};
 
 /// What a script printed, and how it ended.
@@ -32,7 +33,7 @@ pub trait Lab {
 }
 
 /// Something that a learner, or a lesson, did in a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Act {
     /// Entered a command line.
@@ -51,11 +52,13 @@ pub enum Act {
     Undo,
     /// Went back to the beginning.
     Reset,
+    /// Added, removed, stopped or restarted a machine.
+    Machine(Action),
 }
 
 /// An act and when it was, in nanoseconds of virtual time since the session began. A session is restored by doing all
 /// its acts again at their times: the same seed and the same acts give the same cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recorded {
     /// When.
     pub at: u64,

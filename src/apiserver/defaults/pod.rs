@@ -3,8 +3,8 @@
 use super::text;
 use crate::object::{Pod, quantity};
 use k8s_openapi::api::core::v1::{
-    Container, EmptyDirVolumeSource, EnvVar, HTTPGetAction, LifecycleHandler, PodSpec, Probe, Volume,
-    VolumeProjection,
+    Container, EmptyDirVolumeSource, EnvVar, HTTPGetAction, LifecycleHandler, PodCondition, PodSpec, Probe,
+    Volume, VolumeProjection,
 };
 
 const FILE_MODE: i32 = 0o644;
@@ -32,6 +32,16 @@ pub fn pod(pod: &mut Pod) {
     let class = pod.status.qos_class.is_none().then(|| qos_class(&pod.spec));
     if let Some(class) = class {
         pod.status.qos_class = Some(class.to_owned());
+    }
+    let gated = pod.spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty());
+    if gated && pod.status.phase.is_none() {
+        pod.status.conditions.get_or_insert_default().push(PodCondition {
+            type_: "PodScheduled".to_owned(),
+            status: "False".to_owned(),
+            reason: Some("SchedulingGated".to_owned()),
+            message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
+            ..PodCondition::default()
+        });
     }
     text(&mut pod.status.phase, "Pending");
 }
