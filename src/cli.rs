@@ -7,6 +7,7 @@ use crate::course::{Language, Library, fidelity};
 use crate::headless::{self, Form};
 use crate::school::SessionLab;
 use crate::session::Session;
+use crate::tui::{self, Opening};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use color_eyre::eyre::{Context, Result, eyre};
 use std::io::{self, Read};
@@ -115,8 +116,21 @@ pub fn main() -> Result<ExitCode> {
         Some(Command::Lessons { action: Some(LessonsAction::Check { dir }) }) => {
             check_lessons(dir.as_deref().or(cli.lessons.as_deref()))
         }
-        _ => Ok(ExitCode::SUCCESS),
+        None => interface(&cli, &Opening::Home),
+        Some(Command::Learn { lesson }) => interface(&cli, &Opening::Lesson(lesson.clone())),
+        Some(Command::Sandbox) => interface(&cli, &Opening::Sandbox),
+        Some(Command::Quiz { topic }) => interface(&cli, &Opening::Quiz(topic.clone())),
     }
+}
+
+/// Opens the interface in the terminal.
+fn interface(cli: &Cli, opening: &Opening) -> Result<ExitCode> {
+    let (library, problems) = library(cli.lessons.as_deref())?;
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    let language = cli.lang.map(|lang| if lang == Lang::Ko { Language::Ko } else { Language::En });
+    tui::run(library, language, config(cli, 3), opening)
 }
 
 /// The language asked for, or that of the locale.

@@ -66,12 +66,18 @@ pub struct Transcript {
     entries: VecDeque<Entry>,
     lines: usize,
     version: u64,
+    first: u64,
 }
 
 impl Transcript {
     /// The entries, oldest first.
     pub fn entries(&self) -> &VecDeque<Entry> {
         &self.entries
+    }
+
+    /// How many entries have gone already: the number of the first that is kept.
+    pub fn first(&self) -> u64 {
+        self.first
     }
 
     /// Counts every change, so that a face knows when to look again.
@@ -94,6 +100,7 @@ impl Transcript {
         while self.lines > TRANSCRIPT_LIMIT && self.entries.len() > 1 {
             if let Some(old) = self.entries.pop_front() {
                 self.lines = self.lines.saturating_sub(lines(&old));
+                self.first += 1;
             }
         }
     }
@@ -101,6 +108,7 @@ impl Transcript {
     /// Empties it, as `clear` does.
     pub fn clear(&mut self) {
         self.version += 1;
+        self.first += self.entries.len() as u64;
         self.entries.clear();
         self.lines = 0;
     }

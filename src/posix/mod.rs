@@ -23,6 +23,12 @@ pub mod tools;
 pub use machine::{Machine, Output, State};
 pub use parse::SyntaxError;
 
+/// Whether more text could make this a script: a quote, loop or here-document is open, or the line ends in `\\`.
+pub fn unfinished(text: &str) -> bool {
+    let escaped = text.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1;
+    escaped || parse::parse(text).is_err_and(|error| error.incomplete)
+}
+
 use std::collections::BTreeMap;
 
 /// What can go wrong with a file, with the words that `strerror` has for it.
