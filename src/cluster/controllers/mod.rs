@@ -7,6 +7,7 @@
 
 pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod garbage_collector;
@@ -14,13 +15,16 @@ pub mod history;
 #[cfg(test)]
 mod lab;
 pub mod namespace;
+pub mod node_lifecycle;
 pub mod nodes;
+pub mod pod_gc;
 pub mod pv_binder;
 pub mod replicaset;
 pub mod service_account;
 pub mod service_pods;
 pub mod stateful_set;
 pub mod support;
+pub mod taint_eviction;
 pub mod volume_protection;
 
 use super::events::{self, Note};
@@ -39,6 +43,8 @@ pub struct View<'a> {
     pub now: SimTime,
     /// What the cluster was made from.
     pub config: &'a super::Config,
+    /// What the controller wrote down about the key that it reconciles ([`Write::Remember`]).
+    pub remembered: Option<SimTime>,
     kubelets: &'a OrdMap<Arc<str>, kubelet::Kubelet>,
 }
 
@@ -120,6 +126,9 @@ pub enum Write {
     Event(Note),
     /// Reconciles this key again after so many nanoseconds.
     Again(u64),
+    /// Writes a moment down about this key, for the next reconcile; `None` forgets it. For what a real controller keeps
+    /// in memory and no object says.
+    Remember(Option<SimTime>),
 }
 
 /// A controller, as the table has it.
@@ -144,6 +153,11 @@ pub const CONTROLLERS: &[Controller] = &[
     pv_binder::CONTROLLER,
     volume_protection::CLAIMS,
     volume_protection::VOLUMES,
+    node_lifecycle::CONTROLLER,
+    node_lifecycle::REGISTRY,
+    taint_eviction::CONTROLLER,
+    pod_gc::CONTROLLER,
+    disruption::CONTROLLER,
     garbage_collector::CONTROLLER,
     service_account::CONTROLLER,
     service_account::ROOT_CA,
@@ -171,6 +185,16 @@ pub const RETRY_MAX: u64 = 1000 * SECOND;
 pub struct Manager {
     due: OrdMap<(ControllerId, ObjectKey), (SimTime, Option<u64>)>,
     failures: OrdMap<(ControllerId, ObjectKey), u32>,
+    memory: OrdMap<(ControllerId, ObjectKey), SimTime>,
+}
+
+/// Tells the controllers that a node's machine was switched off or on.
+pub fn poke_node(cluster: &mut Cluster, node: &str) {
+    let mut ids = CONTROLLERS.iter().enumerate();
+    if let Some((index, _)) = ids.find(|(_, c)| c.name == node_lifecycle::CONTROLLER.name) {
+        let now = cluster.api.now;
+        enqueue(cluster, ControllerId(index as u16), ObjectKey::new(Kind::Node, "", node), now, None);
+    }
 }
 
 /// Shows a change to every controller.
@@ -187,7 +211,7 @@ pub fn observe(cluster: &mut Cluster, change: &Change) {
 
 fn view(cluster: &Cluster) -> View<'_> {
     let Cluster { api, config, kubelets, .. } = cluster;
-    View { store: &api.store, now: api.now, config, kubelets }
+    View { store: &api.store, now: api.now, config, remembered: None, kubelets }
 }
 
 fn enqueue(cluster: &mut Cluster, id: ControllerId, key: ObjectKey, at: SimTime, revision: Option<u64>) {
@@ -208,7 +232,8 @@ pub fn run(cluster: &mut Cluster, id: ControllerId, key: &ObjectKey) {
     }
     cluster.controllers.due.remove(&entry);
     let controller = CONTROLLERS[id.0 as usize];
-    let writes = (controller.reconcile)(&view(cluster), key);
+    let remembered = cluster.controllers.memory.get(&entry).copied();
+    let writes = (controller.reconcile)(&View { remembered, ..view(cluster) }, key);
     if writes.is_empty() {
         cluster.controllers.failures.remove(&entry);
         return;
@@ -216,7 +241,11 @@ pub fn run(cluster: &mut Cluster, id: ControllerId, key: &ObjectKey) {
     let author = format!("system:serviceaccount:kube-system:{}", controller.name);
     let mut batch = Batch { origin: super::origin(&author, revision), error: None, again: None };
     for write in writes {
-        batch.apply(cluster, write);
+        match write {
+            Write::Remember(Some(at)) => drop(cluster.controllers.memory.insert(entry.clone(), at)),
+            Write::Remember(None) => drop(cluster.controllers.memory.remove(&entry)),
+            write => batch.apply(cluster, write),
+        }
     }
     let now = cluster.api.now;
     if batch.error.is_some() {
@@ -260,6 +289,7 @@ impl Batch {
                 Err(error) => self.error = Some(error),
             },
             Write::Event(n) => events::record(cluster, &n, &self.origin),
+            Write::Remember(_) => {}
         }
     }
 

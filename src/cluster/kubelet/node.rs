@@ -262,6 +262,7 @@ pub fn power(cluster: &mut Cluster, node: &str, on: bool) {
     } else {
         kubelet.down = Some(now);
         super::streams::drop_of_node(cluster, node);
+        crate::cluster::controllers::poke_node(cluster, node);
     }
 }
 
