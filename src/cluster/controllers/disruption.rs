@@ -6,7 +6,9 @@ use super::support::{Round, is_ready, scaled};
 use super::{Controller, Keys, View, Write, support};
 use crate::apiserver::Change;
 use crate::cluster::events::Note;
-use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SECOND, SimTime, meta::MetaExt, selector::Selector};
+use crate::object::{
+    Kind, Object, ObjectKey, Pod, Resource, SECOND, SimTime, meta::MetaExt, selector::Selector,
+};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::ReplicationController;
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
@@ -53,11 +55,8 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let Some(Object::PodDisruptionBudget(budget)) = view.store.get(key) else { return Vec::new() };
     let Some(spec) = &budget.spec else { return Vec::new() };
     let selector = Selector::from_api(spec.selector.as_ref());
-    let pods: Vec<&Arc<Pod>> = view
-        .store
-        .all_in::<Pod>(&key.name.namespace)
-        .filter(|p| selector.matches(p.labels_map()))
-        .collect();
+    let pods: Vec<&Arc<Pod>> =
+        view.store.all_in::<Pod>(&key.name.namespace).filter(|p| selector.matches(p.labels_map())).collect();
     let mut writes = Vec::new();
     if pods.is_empty() {
         writes.push(note(budget, "Normal", "NoPods", "No matching pods found".to_owned()));
@@ -73,9 +72,8 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
         }
     };
     let (disrupted, again) = still_disrupted(view, budget, &pods);
-    let healthy = pods.iter().filter(|p| {
-        !p.is_terminating() && is_ready(p) && !disrupted.contains_key(p.name_str())
-    });
+    let healthy =
+        pods.iter().filter(|p| !p.is_terminating() && is_ready(p) && !disrupted.contains_key(p.name_str()));
     let healthy = healthy.count() as i32;
     let allowed = if expected <= 0 { 0 } else { (healthy - desired).max(0) };
     let mut changed = PodDisruptionBudget::clone(budget);
@@ -86,7 +84,8 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     status.disruptions_allowed = Some(allowed);
     status.observed_generation = budget.metadata.generation;
     status.disrupted_pods = (!disrupted.is_empty()).then_some(disrupted);
-    let (value, reason) = if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
+    let (value, reason) =
+        if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
     set_condition(&mut changed, value, reason, String::new(), view.now);
     if changed.status != budget.status {
         writes.push(Write::UpdateStatus(changed.into_object()));
@@ -167,9 +166,7 @@ fn scale(
                 let deployment = above.and_then(|o| view.store.find::<Deployment>(namespace, &o.name));
                 match deployment {
                     Some(d) => (d.uid_str().to_owned(), d.spec.as_ref().and_then(|s| s.replicas)),
-                    None => {
-                        (owner.uid.clone(), set.and_then(|s| s.spec.as_ref()).and_then(|s| s.replicas))
-                    }
+                    None => (owner.uid.clone(), set.and_then(|s| s.spec.as_ref()).and_then(|s| s.replicas)),
                 }
             }
             "StatefulSet" => {
@@ -181,7 +178,8 @@ fn scale(
                 (owner.uid.clone(), set.and_then(|s| s.spec.as_ref()).and_then(|s| s.replicas))
             }
             kind => {
-                let resource = support::owner_kind(owner).map_or_else(|| kind.to_lowercase(), |k| k.info().resource());
+                let resource =
+                    support::owner_kind(owner).map_or_else(|| kind.to_lowercase(), |k| k.info().resource());
                 return Err(format!("{resource} does not implement the scale subresource"));
             }
         };

@@ -3,7 +3,7 @@
 
 use crate::apiserver::{Cause, DeleteOptions, Origin, Part};
 use crate::cluster::{Cluster, Config, origin};
-use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SimTime, meta::MetaExt, pod::PodSpec};
+use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SimTime, meta::MetaExt};
 use k8s_openapi::api::core::v1::{Event, PodCondition};
 use serde_json::Value;
 use std::sync::Arc;
@@ -30,7 +30,19 @@ impl Lab {
     /// Lets so many milliseconds pass.
     pub fn advance(&mut self, millis: u64) -> &mut Self {
         let until = self.cluster.now().plus_millis(millis);
-        while !self.cluster.advance(until, 100_000).done {}
+        if !self.cluster.advance(until, 200_000).done {
+            let log: Vec<String> = self
+                .cluster
+                .api
+                .store
+                .log()
+                .iter()
+                .rev()
+                .take(8)
+                .map(|c| format!("{} {} {}", c.at.0, c.author, c.key))
+                .collect();
+            panic!("no rest: {log:#?}\n{:?}", self.cluster.queue.pop_until(until));
+        }
         self
     }
 
@@ -61,8 +73,14 @@ impl Lab {
         self.cluster.api.store.find::<T>(namespace, name).cloned()
     }
 
-    /// All objects of a type.
+    /// All objects of a type in `default` (or cluster-scoped).
     pub fn all<T: Resource + 'static>(&self) -> Vec<Arc<T>> {
+        let namespaced = T::KIND.info().namespaced;
+        self.everywhere::<T>().into_iter().filter(|o| !namespaced || o.namespace_str() == "default").collect()
+    }
+
+    /// All objects of a type.
+    pub fn everywhere<T: Resource + 'static>(&self) -> Vec<Arc<T>> {
         self.cluster.api.store.all::<T>().cloned().collect()
     }
 
@@ -147,9 +165,4 @@ fn ready_condition(ready: bool, now: SimTime) -> PodCondition {
         last_transition_time: Some(now.to_api()),
         ..Default::default()
     }
-}
-
-/// The node of a pod, or nothing.
-pub fn node_of(spec: &PodSpec) -> &str {
-    spec.node_name.as_deref().unwrap_or("")
 }

@@ -203,7 +203,7 @@ mod tests {
                 "Some content in the namespace has finalizers remaining: example.com/wait in 1 resource instances"
             ]
         );
-        let held = lab.all::<ConfigMap>().into_iter().find(|c| c.name_str() == "held").expect("held");
+        let held = lab.everywhere::<ConfigMap>().into_iter().find(|c| c.name_str() == "held").expect("held");
         let mut freed = ConfigMap::clone(&held);
         freed.metadata.finalizers = None;
         let origin = crate::cluster::origin("test", None);
@@ -213,6 +213,6 @@ mod tests {
             .expect("freed");
         lab.advance(20_000);
         assert!(lab.try_get::<Namespace>("team").is_none());
-        assert!(lab.all::<ConfigMap>().iter().all(|c| c.namespace_str() != "team"));
+        assert!(lab.everywhere::<ConfigMap>().iter().all(|c| c.namespace_str() != "team"));
     }
 }

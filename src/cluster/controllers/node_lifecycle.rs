@@ -46,7 +46,8 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
         return;
     }
     keys.push(change.key.clone());
-    let ready = |o: &Option<Object>| o.as_ref().and_then(|o| o.cast::<Node>()).map(|n| ready_status(n).to_owned());
+    let ready =
+        |o: &Option<Object>| o.as_ref().and_then(|o| o.cast::<Node>()).map(|n| ready_status(n).to_owned());
     if change.old.is_some() && ready(&change.old) != ready(&change.new) {
         view.store.list(Kind::Node).for_each(|node| keys.push(node.key()));
     }
@@ -250,7 +251,10 @@ mod tests {
         let expected =
             ["node.kubernetes.io/unreachable:NoSchedule", "node.kubernetes.io/unreachable:NoExecute"];
         assert_eq!(marks(&lab, "worker-2"), expected);
-        assert!(lab.events("Node").contains(&"NodeNotReady: Node worker-2 status is now: NodeNotReady".to_owned()));
+        assert!(
+            lab.events("Node")
+                .contains(&"NodeNotReady: Node worker-2 status is now: NodeNotReady".to_owned())
+        );
         machines::act(&mut lab.cluster, &machines::Action::Recover("worker-2".to_owned())).expect("recovers");
         lab.advance(120_000);
         assert_eq!(marks(&lab, "worker-2"), Vec::<String>::new());

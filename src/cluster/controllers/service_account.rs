@@ -86,8 +86,11 @@ mod tests {
     #[test]
     fn every_namespace_has_both_and_gets_them_back() {
         let mut lab = lab();
-        assert_eq!(lab.all::<ServiceAccount>().iter().filter(|s| s.name_str() == "default").count(), 4);
-        assert_eq!(lab.all::<ConfigMap>().iter().filter(|c| c.name_str() == CA_NAME).count(), 4);
+        assert_eq!(
+            lab.everywhere::<ServiceAccount>().iter().filter(|s| s.name_str() == "default").count(),
+            4
+        );
+        assert_eq!(lab.everywhere::<ConfigMap>().iter().filter(|c| c.name_str() == CA_NAME).count(), 4);
         lab.delete(Kind::ServiceAccount, "default", &DeleteOptions::default()).advance(100);
         lab.edit::<ConfigMap>(CA_NAME, |c| c.data = None).advance(100);
         assert!(lab.try_get::<ServiceAccount>("default").is_some());

@@ -153,8 +153,7 @@ mod tests {
         let mut lab = lab();
         lab.create(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}));
         taint(&mut lab, json!([]));
-        let tolerates =
-            |seconds: Value| json!([{"key": "m", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}]);
+        let tolerates = |seconds: Value| json!([{"key": "m", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}]);
         pod(&mut lab, "plain", &json!([]));
         pod(&mut lab, "patient", &tolerates(json!(15)));
         pod(&mut lab, "lucky", &tolerates(json!(30)));
