@@ -88,7 +88,7 @@ impl Command {
         run: None,
     };
 
-    /// Its own flags and the global ones.
+    /// Its own flags, and the global ones that they do not hide (`create rolebinding --user` is its own).
     pub fn all_flags(&self) -> Vec<&'static Flag> {
         let own = || self.flags.iter().copied().flatten();
         // A command's own flag hides a global one of the same name, as `--user` of `create rolebinding` does.
@@ -152,6 +152,15 @@ pub static ALL: &[&Command] = &[
     // Reading.
     &super::get::COMMAND,
     &super::describe::COMMAND,
+    &super::logs::COMMAND,
+    &super::wait::COMMAND,
+    &super::events::COMMAND,
+    &super::top::COMMAND,
+    &super::auth::COMMAND,
+    &super::cluster_info::COMMAND,
+    &super::version::COMMAND,
+    &super::api::RESOURCES,
+    &super::api::VERSIONS,
     // Writing.
     &super::create::COMMAND,
     &super::expose::COMMAND,

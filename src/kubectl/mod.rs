@@ -5,10 +5,13 @@
 
 pub mod age;
 pub mod annotate;
+pub mod api;
 pub mod apply;
 pub mod attach;
+pub mod auth;
 pub mod autoscale;
 pub mod call;
+pub mod cluster_info;
 pub mod commands;
 pub mod config;
 pub mod cordon;
@@ -20,6 +23,7 @@ pub mod diff;
 pub mod drain;
 pub mod edit;
 pub mod errors;
+pub mod events;
 pub mod exec;
 pub mod expose;
 pub mod flags;
@@ -29,6 +33,7 @@ pub mod io;
 pub mod jsonpath;
 pub mod kubeconfig;
 pub mod label;
+pub mod logs;
 pub mod manifest;
 pub mod mapper;
 pub mod output;
@@ -43,6 +48,9 @@ pub mod set;
 pub mod table;
 pub mod taint;
 pub mod template;
+pub mod top;
+pub mod version;
+pub mod wait;
 pub mod write;
 
 #[cfg(test)]

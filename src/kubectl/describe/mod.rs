@@ -120,6 +120,11 @@ pub async fn page(call: &Call, info: &Info) -> Outcome<String> {
     describe(&Desk { show_events: true, call: call.clone() }, info).await
 }
 
+/// When an event was seen, as `5s (x3 over 2m)`.
+pub fn event_interval(event: &Value, now: crate::object::SimTime) -> String {
+    writer::interval(event, now)
+}
+
 fn describe<'a>(desk: &'a Desk, info: &'a Info) -> Described<'a> {
     let object = &info.object;
     match (info.mapping.group.as_str(), info.mapping.kind.as_str()) {

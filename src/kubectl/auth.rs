@@ -1,0 +1,121 @@
+//! `kubectl auth`: what one may do, and who one is.
+
+use super::call::Call;
+use super::commands::{Command, Group};
+use super::errors::{Failure, Outcome};
+use super::flags::Flag;
+use super::table::Columns;
+use crate::apiserver::{Method, Request};
+use serde_json::json;
+
+/// `kubectl auth`.
+pub static COMMAND: Command = Command {
+    name: "auth",
+    group: Group::Troubleshooting,
+    summary: "Inspect authorization",
+    usage: "auth",
+    subcommands: &[&CAN_I, &WHOAMI],
+    ..Command::NEW
+};
+
+static CAN_I: Command = Command {
+    name: "can-i",
+    group: Group::Sub,
+    summary: "Check whether an action is allowed",
+    usage: "can-i VERB [TYPE | TYPE/NAME | NONRESOURCEURL]",
+    examples: &[("May I make pods here?", "kubectl auth can-i create pods")],
+    flags: &[&[
+        Flag::bool("all-namespaces", "In every namespace").short('A'),
+        Flag::bool("list", "All that is allowed"),
+        Flag::bool("no-headers", "Leave out the line with the names of the columns"),
+        Flag::bool("quiet", "Only the exit status").short('q'),
+        Flag::text("subresource", "", "A subresource, as log or scale"),
+    ]],
+    run: Some(|call| Box::pin(can_i(call))),
+    ..Command::NEW
+};
+
+static WHOAMI: Command = Command {
+    name: "whoami",
+    group: Group::Sub,
+    summary: "Experimental: Check self subject attributes",
+    usage: "whoami",
+    run: Some(|call| Box::pin(whoami(call))),
+    ..Command::NEW
+};
+
+async fn can_i(call: Call) -> Outcome<()> {
+    let namespace = if call.flags.bool("all-namespaces") { String::new() } else { call.namespace()? };
+    let (verb, what) = match call.args() {
+        [verb, what] => (verb, what.as_str()),
+        _ => {
+            let why = "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.";
+            return Err(Failure::new(why));
+        }
+    };
+    let spec = if what.starts_with('/') {
+        json!({"nonResourceAttributes": {"verb": verb, "path": what}})
+    } else {
+        let (kind, name) = what.split_once('/').unwrap_or((what, ""));
+        let mapper = call.mapper().await?;
+        let (group, resource) = match mapper.find(kind) {
+            Ok(mapping) => {
+                if !mapping.namespaced && !namespace.is_empty() {
+                    call.note(format!(
+                        "Warning: resource '{}' is not namespace scoped{}\n",
+                        mapping.plural,
+                        if mapping.group.is_empty() {
+                            String::new()
+                        } else {
+                            format!(" in group '{}'", mapping.group)
+                        }
+                    ));
+                }
+                (mapping.group.clone(), mapping.plural.clone())
+            }
+            Err(_) => {
+                if kind != "*" {
+                    call.note(format!("Warning: the server doesn't have a resource type '{kind}'\n"));
+                }
+                (String::new(), kind.to_owned())
+            }
+        };
+        json!({"resourceAttributes": {
+            "namespace": namespace, "verb": verb, "group": group, "resource": resource, "name": name,
+            "subresource": call.flags.text("subresource"),
+        }})
+    };
+    let body =
+        json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let review = call.request(Request::with_body(Method::Post, path, body)).await?;
+    let allowed = review["status"]["allowed"] == true;
+    if !call.flags.bool("quiet") {
+        let reason = review["status"]["reason"].as_str().filter(|r| !r.is_empty() && !allowed);
+        let reason = reason.map_or(String::new(), |r| format!(" - {r}"));
+        call.line(format!("{}{reason}", if allowed { "yes" } else { "no" }));
+    }
+    if allowed { Ok(()) } else { Err(Failure::Exit(1)) }
+}
+
+async fn whoami(call: Call) -> Outcome<()> {
+    let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+    let review = call.request(Request::with_body(Method::Post, path, body)).await?;
+    let user = &review["status"]["userInfo"];
+    let groups: Vec<&str> =
+        user["groups"].as_array().into_iter().flatten().filter_map(|g| g.as_str()).collect();
+    let row = |key: &str, value: String| vec![key.to_owned(), value];
+    let mut rows = vec![row("ATTRIBUTE", "VALUE".to_owned())];
+    rows.push(row("Username", user["username"].as_str().unwrap_or("").to_owned()));
+    if let Some(uid) = user["uid"].as_str().filter(|u| !u.is_empty()) {
+        rows.push(row("UID", uid.to_owned()));
+    }
+    rows.push(row("Groups", format!("[{}]", groups.join(" "))));
+    for (key, values) in user["extra"].as_object().into_iter().flatten() {
+        let values: Vec<&str> = values.as_array().into_iter().flatten().filter_map(|v| v.as_str()).collect();
+        rows.push(row(&format!("Extra: {key}"), format!("[{}]", values.join(" "))));
+    }
+    call.print(Columns::default().rows(&rows));
+    Ok(())
+}
