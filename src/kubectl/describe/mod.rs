@@ -67,6 +67,13 @@ pub(super) struct Desk {
 
 type Described<'a> = Pin<Box<dyn Future<Output = Outcome<String>> + 'a>>;
 
+/// A pod template as `rollout history --revision` shows it: cells parted by tabs, not laid out.
+pub fn pod_template(template: &Value) -> String {
+    let mut page = writer::Page::default();
+    containers::template(&mut page, template);
+    page.raw()
+}
+
 async fn run(call: Call) -> Outcome<()> {
     let flags = &call.flags;
     if call.args().is_empty() && flags.list("filename").is_empty() && flags.text("kustomize").is_empty() {

@@ -43,6 +43,11 @@ impl Page {
         table::align(&self.text)
     }
 
+    /// The page as it was written, cells still parted by tabs.
+    pub fn raw(self) -> String {
+        self.text
+    }
+
     /// A title with a list below one another in the second column; `<none>` when it is empty.
     pub fn list(&mut self, title: &str, items: &[String]) {
         match items.split_first() {

@@ -4,11 +4,12 @@ use super::revisions::{self, CHANGE_CAUSE, Revision};
 use super::select;
 use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
+use crate::kubectl::describe;
 use crate::kubectl::errors::Outcome;
 use crate::kubectl::flags::Flag;
 use crate::kubectl::resource::Info;
+use crate::kubectl::write;
 use crate::kubectl::write::flags::{FILES, OUTPUT, SELECTOR};
-use crate::kubectl::write::{self, pod_template};
 use serde_json::{Value, json};
 
 /// `kubectl rollout history`.
@@ -44,7 +45,7 @@ async fn run(call: Call) -> Outcome<()> {
         match (wanted, found) {
             (0, _) => call.line(format!("{named} \n{}", table(&revisions))),
             (_, Some(revision)) => {
-                let text = pod_template::describe(&template(revision));
+                let text = describe::pod_template(&template(revision));
                 call.line(format!("{named} with revision #{wanted}\n{text}"));
             }
             (_, None) => return Err("unable to find the specified revision".into()),

@@ -4,11 +4,12 @@ use super::revisions::{self, REVISION, Revision};
 use super::select;
 use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
+use crate::kubectl::describe;
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::flags::Flag;
 use crate::kubectl::resource::Info;
 use crate::kubectl::write::flags::{DRY_RUN, FILES, OUTPUT, SELECTOR};
-use crate::kubectl::write::{self, DryRun, LAST_APPLIED, Patch, pod_template};
+use crate::kubectl::write::{self, DryRun, LAST_APPLIED, Patch};
 use serde_json::{Value, json};
 
 /// Annotations that belong to the Deployment and not to a revision.
@@ -73,7 +74,7 @@ async fn undo(call: &Call, target: &Info, dry_run: DryRun) -> Outcome<String> {
         });
     };
     if dry_run == DryRun::Client {
-        return Ok(pod_template::describe(chosen.template()));
+        return Ok(describe::pod_template(chosen.template()));
     }
     if deployment && target.object["spec"]["paused"] == true {
         return Err(

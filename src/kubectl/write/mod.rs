@@ -4,7 +4,6 @@
 pub mod flags;
 pub mod overrides;
 pub mod pairs;
-pub mod pod_template;
 pub mod pods;
 pub mod stream;
 #[cfg(test)]
