@@ -178,6 +178,9 @@ pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Opti
     if let Some(found) = server_of(argv, start) {
         return Ok(found);
     }
+    if start.image.behaviour == Behaviour::System {
+        return Ok((plain_server(start.image, start.spec), NEVER, None));
+    }
     if plain == "sleep"
         && let Some(wake) = sleep_until(&argv[1..], now)
     {
