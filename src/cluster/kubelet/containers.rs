@@ -4,7 +4,7 @@ use super::run::{Body, ContainerRun, Ended, Hook, Kill, NEVER, Next, PodRun, Rol
 use super::{Context, environment, notes, probes, timing, worker};
 use crate::cluster::workload::rootfs::{self, Spot};
 use crate::cluster::workload::{images, process};
-use crate::object::{Pod, SECOND, SimTime, meta::MetaExt};
+use crate::object::{Pod, SECOND, SimTime, hash::fnv32a, meta::MetaExt};
 use k8s_openapi::api::core::v1::Container;
 use std::sync::Arc;
 
@@ -239,7 +239,8 @@ fn create(cx: &mut Context, run: &mut PodRun, index: usize) {
             if let Some(log) = container.log.take() {
                 container.previous_log = Some(Arc::new(*log));
             }
-            container.body = Some(Box::new(Body { next_pid: 1, env, pinned, ..Body::default() }));
+            container.body =
+                Some(Box::new(Body { next_pid: 1, env, pinned, image: image_hash(spec), ..Body::default() }));
             let at = cx.now + timing::CREATE + cx.jitter(timing::RUNTIME_SPREAD);
             run.containers[index].stage = Stage::Creating(at);
         }
@@ -321,7 +322,21 @@ fn running(cx: &mut Context, run: &mut PodRun, index: usize) -> bool {
         run.report_by(cx.now);
     }
     probes::act_on_failure(cx, run, index, spec);
+    let idle = matches!(run.containers[index].stage, Stage::Running { kill: None, .. });
+    if idle && changed(&run.containers[index], spec) {
+        let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
+        stop(cx, run, index, grace, format!("Container {} definition changed, will be restarted", spec.name));
+    }
     false
+}
+
+fn image_hash(spec: &Container) -> u32 {
+    fnv32a(spec.image.as_deref().unwrap_or("").as_bytes())
+}
+
+/// Whether the container was made from another image than its spec now names.
+fn changed(container: &ContainerRun, spec: &Container) -> bool {
+    container.body.as_ref().is_some_and(|b| b.image != image_hash(spec))
 }
 
 /// Process 1 has ended.
@@ -345,6 +360,7 @@ fn main_ended(cx: &mut Context, run: &mut PodRun, index: usize, code: i32) {
 }
 
 fn end(cx: &mut Context, run: &mut PodRun, index: usize, ended: Ended) {
+    let code = ended.code;
     let seen = cx.now + timing::NOTICE + cx.jitter(timing::NOTICE_SPREAD);
     let container = &mut run.containers[index];
     // A start that failed leaves the end before it in `ended`.
@@ -357,7 +373,7 @@ fn end(cx: &mut Context, run: &mut PodRun, index: usize, ended: Ended) {
         body.processes.clear();
     }
     let spot = Spot { node: cx.node.clone(), pod: cx.name.clone(), index };
-    super::streams::drop_of_container(cx.cluster, &spot);
+    super::streams::drop_of_container(cx.cluster, &spot, code);
 }
 
 /// An ended container: noticed, and started again by its policy.
@@ -418,6 +434,11 @@ fn decide(cx: &mut Context, run: &mut PodRun, index: usize) {
     };
     let left_over =
         worker::role(&pod, index) == Role::Sidecar && run.containers.iter().enumerate().all(served);
+    let renewed = container_spec(&pod, index).is_some_and(|s| changed(&run.containers[index], s));
+    if renewed && run.ending.is_none() {
+        set_next(run, index, Next::Restart { at: cx.now, shown: NEVER, event: NEVER });
+        return;
+    }
     if run.ending.is_some() || left_over || !restarts(&pod, index, ended.code) {
         set_next(run, index, Next::Stay);
         return;

@@ -68,6 +68,19 @@ impl Log {
         self.lines.iter()
     }
 
+    /// All of it as a terminal shows it, unfinished words included.
+    pub fn screen(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for line in self.lines.iter().rev().take(50).rev() {
+            bytes.extend_from_slice(line.text.as_bytes());
+            if line.ended {
+                bytes.push(b'\n');
+            }
+        }
+        bytes.extend_from_slice(&self.partial);
+        bytes
+    }
+
     /// The lines after the first `seen` ones of all time.
     pub fn since(&self, seen: u64) -> impl Iterator<Item = &Line> + '_ {
         let kept = self.lines.len() as u64;

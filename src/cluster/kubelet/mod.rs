@@ -5,6 +5,7 @@
 //! [`run::PodRun`] is out of the kubelet, so that the rest of the cluster may be changed beside it.
 
 mod address;
+mod admission;
 mod containers;
 mod ending;
 pub(crate) mod environment;

@@ -219,6 +219,8 @@ pub struct Body {
     pub env: Option<Arc<Vec<(String, String)>>>,
     /// Mounted parts of volumes whose content no longer follows its source, by mount path.
     pub pinned: std::collections::BTreeMap<String, Tree>,
+    /// A hash of the image's name that it was made from: a pod's image may be changed.
+    pub image: u32,
     /// Where the postStart hook is.
     pub post_start: Option<Hook>,
 }

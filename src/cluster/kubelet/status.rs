@@ -39,6 +39,19 @@ pub(super) fn write(cx: &mut Context, run: &mut PodRun) {
     }
 }
 
+/// Writes the status of a pod that the node does not take.
+pub(super) fn refuse(cx: &mut Context, reason: &str, message: String) {
+    let mut changed = Pod::clone(&cx.pod);
+    changed.status.phase = Some("Failed".to_owned());
+    changed.status.reason = Some(reason.to_owned());
+    changed.status.message = Some(message);
+    changed.status.start_time = Some(cx.now.to_api());
+    changed.status.observed_generation = changed.metadata.generation;
+    changed.metadata.resource_version = None;
+    let origin = cx.origin();
+    cx.cluster.api.update(changed.into_object(), Part::Status, &origin, false).ok();
+}
+
 fn of_pod(cx: &mut Context, pod: &Pod, run: &PodRun) -> PodStatus {
     let old = &pod.status;
     let statuses = |wanted: fn(Role) -> bool| -> Vec<ContainerStatus> {

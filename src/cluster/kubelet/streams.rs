@@ -39,6 +39,7 @@ pub(crate) struct Stream {
 enum Source {
     Log(Follow),
     Process(u32),
+    Attached,
 }
 
 /// How far a log has been read.
@@ -105,6 +106,15 @@ impl Streams {
         to.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
+    /// Adds output of a container's first process to the streams that are attached to it.
+    pub fn attached(&mut self, spot: &Spot, error: bool, bytes: &[u8]) {
+        let mine = |s: &Stream| matches!(s.source, Source::Attached) && s.spot == *spot && s.exit.is_none();
+        let ids: Vec<u64> = self.open.iter().filter(|(_, s)| mine(s)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.output(StreamId(id), error, bytes);
+        }
+    }
+
     /// The process of a stream has ended.
     pub fn ended(&mut self, id: StreamId, status: i32) {
         if let Some(stream) = self.open.get_mut(&id.0) {
@@ -128,6 +138,11 @@ impl Stream {
     pub fn follow(spot: Spot, follow: Follow, text: Vec<u8>) -> Self {
         let source = Source::Log(follow);
         Self { spot, source, stdin: false, stdout: text, stderr: Vec::new(), exit: None }
+    }
+
+    /// A stream of a container's first process; `text` is what it has shown so far.
+    pub fn attach(spot: Spot, text: Vec<u8>) -> Self {
+        Self { spot, source: Source::Attached, stdin: false, stdout: text, stderr: Vec::new(), exit: None }
     }
 
     /// A stream of a process.
@@ -234,8 +249,8 @@ pub fn write_stream(cluster: &mut Cluster, id: StreamId, bytes: Option<&[u8]>) {
     let Some(stream) = cluster.shared.streams.open.get(&id.0) else { return };
     let pid = match stream.source {
         Source::Process(pid) => pid,
-        Source::Log(_) if stream.stdin => 1,
-        Source::Log(_) => return,
+        Source::Attached if stream.stdin => 1,
+        Source::Attached | Source::Log(_) => return,
     };
     let spot = stream.spot.clone();
     process::feed(cluster, &spot, pid, bytes);
@@ -263,15 +278,16 @@ pub(super) fn drop_of_pod(cluster: &mut Cluster, name: &ObjectName) {
     cluster.shared.streams.end_where(|spot| spot.pod == *name, 137);
 }
 
-/// Ends the `exec` streams of a container that has ended.
-pub(super) fn drop_of_container(cluster: &mut Cluster, spot: &Spot) {
+/// Ends the `exec` and `attach` streams of a container that has ended with this status.
+pub(super) fn drop_of_container(cluster: &mut Cluster, spot: &Spot, status: i32) {
     let ids: Vec<u64> =
         cluster.shared.streams.open.iter().filter(|(_, s)| s.spot == *spot).map(|(id, _)| *id).collect();
     for id in ids {
         if let Some(stream) = cluster.shared.streams.open.get_mut(&id)
-            && matches!(stream.source, Source::Process(_))
+            && !matches!(stream.source, Source::Log(_))
         {
-            stream.exit.get_or_insert(137);
+            let attached = matches!(stream.source, Source::Attached);
+            stream.exit.get_or_insert(if attached { status } else { 137 });
         }
     }
 }

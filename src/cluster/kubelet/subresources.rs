@@ -224,11 +224,10 @@ fn exec(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<B
 
 fn attach(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<Body, ApiError> {
     let (spot, _) = running_spot(cluster, request, name, "attach")?;
-    let Some(run) = run_of(cluster, &spot.node, name) else { return Err(ApiError::no_such_path()) };
-    let container = &run.containers[spot.index];
-    let seen = container.log.as_ref().map_or(0, |l| l.count);
-    let follow = Follow { uid: run.uid.clone(), attempt: container.restarts, seen, timestamps: false };
-    let mut stream = Stream::follow(spot, follow, Vec::new());
+    let log = run_of(cluster, &spot.node, name).and_then(|r| r.containers.get(spot.index)?.log.as_deref());
+    let text =
+        if flag(request, "tty") { log.map(super::log::Log::screen).unwrap_or_default() } else { Vec::new() };
+    let mut stream = Stream::attach(spot, text);
     stream.stdin = flag(request, "stdin");
     Ok(Body::Stream(cluster.shared.streams.open(stream)))
 }

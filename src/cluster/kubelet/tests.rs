@@ -378,3 +378,75 @@ fn a_quiet_cluster_has_nothing_due() {
     let again = lab.cluster.api.store.fetch::<Pod>(&key.name).unwrap();
     assert_eq!(again.status.phase.as_deref(), Some("Running"));
 }
+
+#[test]
+fn a_terminal_shell() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1.36", "stdin": true, "tty": true}]}));
+    lab.seconds(3);
+    assert_eq!(lab.line(), "Running true 0 running");
+    let response =
+        lab.request("/api/v1/namespaces/default/pods/p/attach", &[("stdin", "true"), ("tty", "true")]);
+    let crate::apiserver::Body::Stream(id) = response.body else { panic!("{response:?}") };
+    write_stream(&mut lab.cluster, id, Some(b"echo $((1+2))\nexit 7\n"));
+    lab.seconds(1);
+    let read = read_stream(&mut lab.cluster, id);
+    let text = String::from_utf8(read.stdout).unwrap();
+    assert!(text.contains("3\n"), "{text:?}");
+    assert_eq!(read.exit, Some(7));
+    lab.seconds(1);
+    assert_eq!(lab.line(), "Failed false 0 terminated/Error");
+}
+
+#[test]
+fn pods_that_do_not_fit_are_refused() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25", "resources": {"requests": {"cpu": "2"}}}]}));
+    lab.seconds(1);
+    let pod = lab.get().unwrap();
+    assert_eq!(pod["status"]["reason"], "OutOfcpu");
+    assert_eq!(
+        pod["status"]["message"],
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1000"
+    );
+}
+
+#[test]
+fn nginx_reads_its_configuration_and_an_image_can_be_changed() {
+    let mut lab = Lab::new();
+    lab.create(
+        Kind::ConfigMap,
+        json!({"metadata": {"name": "site", "namespace": "default"},
+        "data": {"default.conf": "server { listen 8080; location / { return 200 \"pong\\n\"; } }"}}),
+    );
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25", "volumeMounts": [{"name": "site", "mountPath": "/etc/nginx/conf.d"}]}],
+        "volumes": [{"name": "site", "configMap": {"name": "site"}}]}));
+    lab.seconds(3);
+    let pod = ObjectName::new("default", "p");
+    assert!(!listens(&lab.cluster, &pod, 80));
+    let call = crate::cluster::network::HttpCall {
+        method: "GET".into(),
+        host: "x".into(),
+        port: 8080,
+        path: "/".into(),
+        headers: vec![],
+        body: vec![],
+    };
+    let crate::cluster::network::Outcome::Answered(reply) = http_to_pod(&mut lab.cluster, &pod, 8080, &call)
+    else {
+        panic!()
+    };
+    assert_eq!(reply.body, b"pong\n");
+    let mut changed = Pod::clone(lab.cluster.api.store.fetch::<Pod>(&pod).unwrap());
+    changed.spec.make_mut().containers[0].image = Some("nginx:1.26".to_owned());
+    changed.metadata.resource_version = None;
+    let origin = crate::cluster::origin("test", None);
+    lab.cluster.api.update(changed.into_object(), crate::apiserver::Part::Spec, &origin, false).unwrap();
+    lab.seconds(4);
+    assert_eq!(lab.line(), "Running true 1 running");
+    assert!(
+        lab.events().contains(&"Killing: Container c definition changed, will be restarted".to_owned()),
+        "{:#?}",
+        lab.events()
+    );
+}

@@ -2,7 +2,8 @@
 
 use super::run::{self, NEVER, PodRun, Role, Sandbox, Stage, spec_of};
 use super::{
-    Context, containers, ending, hooks, probes, statics, status, streams, timing, volumes, wake_pod,
+    Context, admission, containers, ending, hooks, notes, probes, statics, status, streams, timing, volumes,
+    wake_pod,
 };
 use crate::cluster::Cluster;
 use crate::cluster::workload::process;
@@ -57,6 +58,14 @@ fn sync(cluster: &mut Cluster, node: &str, name: &ObjectName) {
     let held = pod.is_terminating() && pod.metadata.deletion_grace_period_seconds == Some(0);
     if (over && !pod.is_terminating()) || held {
         return;
+    }
+    if !over && !statics::is_mirror(&pod) && !pod.is_terminating() {
+        let mut cx = Context { cluster, node: Arc::from(node), name: name.clone(), pod: pod.clone(), now };
+        if let Err((reason, message)) = admission::admit(&mut cx) {
+            notes::of_pod(&mut cx, true, reason, message.clone());
+            status::refuse(&mut cx, reason, format!("Pod was rejected: {message}"));
+            return;
+        }
     }
     let run = Arc::new(PodRun::new(&pod, now));
     work(cluster, node, name, pod, run, now);

@@ -8,10 +8,11 @@ use crate::cluster::kubelet::run::NEVER;
 use crate::object::{Pod, SECOND, SimTime};
 use crate::posix::{self, Machine};
 use k8s_openapi::api::core::v1::Container;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// What a program is started with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// The pod.
     pub pod: &'a Pod,
@@ -19,14 +20,37 @@ pub struct Start<'a> {
     pub spec: &'a Container,
     /// Its image.
     pub image: &'a Image,
-    /// Its whole environment.
-    pub environment: &'a BTreeMap<String, String>,
+    /// Its whole environment, made when it is first asked for.
+    pub environment: &'a Environment<'a>,
     /// Whether the pod gives the command; otherwise it is the image's own.
     pub given: bool,
     /// When.
     pub now: SimTime,
     /// The number of the new process.
     pub pid: u32,
+}
+
+/// An environment that is made when it is first asked for: most servers never look.
+pub struct Environment<'a> {
+    made: OnceCell<BTreeMap<String, String>>,
+    make: Box<dyn Fn() -> BTreeMap<String, String> + 'a>,
+}
+
+impl<'a> Environment<'a> {
+    /// One that `make` makes.
+    pub fn new(make: impl Fn() -> BTreeMap<String, String> + 'a) -> Self {
+        Self { made: OnceCell::new(), make: Box::new(make) }
+    }
+
+    /// The variables.
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        self.made.get_or_init(|| (self.make)())
+    }
+
+    /// A variable's value.
+    pub fn get(&self, name: &str) -> Option<&String> {
+        self.all().get(name)
+    }
 }
 
 /// Programs that are servers wherever they are called, and what they behave as.
@@ -366,19 +390,19 @@ pub fn exec_program(argv: &[String], start: &Start, terminal: bool) -> Result<(P
         Some((script, args)) => {
             let mut words = vec![args.first().cloned().unwrap_or_else(|| plain.to_owned())];
             words.extend(args.into_iter().skip(1));
-            match Machine::new(&script, &words, start.environment, cwd) {
+            match Machine::new(&script, &words, start.environment.all(), cwd) {
                 Ok(machine) => machine,
                 // A shell says itself what it cannot read.
-                Err(_) => Machine::command(argv, start.environment, cwd),
+                Err(_) => Machine::command(argv, start.environment.all(), cwd),
             }
         }
         None if is_shell(plain, start.image)
             && argv[1..].iter().all(|a| matches!(a.as_str(), "-i" | "-l" | "-il" | "--login")) =>
         {
             let prompt = terminal.then(|| prompt_of(plain, start));
-            Machine::reading(&[plain.to_owned()], start.environment, cwd, prompt.as_deref())
+            Machine::reading(&[plain.to_owned()], start.environment.all(), cwd, prompt.as_deref())
         }
-        None => Machine::command(argv, start.environment, cwd),
+        None => Machine::command(argv, start.environment.all(), cwd),
     };
     let machine = machine.numbered_from(first).on_terminal(terminal);
     Ok((Program::Shell(Some(Box::new(machine))), start.now))

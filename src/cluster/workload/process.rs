@@ -3,10 +3,12 @@
 //! Always holds: a process moves only when its kubelet runs it, a bounded number of steps at a time; while a shell
 //! is stepped it is out of its process, so that it may change the rest of the cluster.
 
+use super::command::{self, Environment};
+use super::images::{self, Behaviour};
 use super::rootfs::Spot;
 use super::server::Server;
 use super::world::ContainerWorld;
-use super::{command, images, server};
+use super::{nginx, server};
 use crate::apiserver::StreamId;
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::log::Log;
@@ -45,6 +47,8 @@ pub struct Process {
     pub wake: SimTime,
     /// The exit status, once it has ended.
     pub exit: Option<i32>,
+    /// Whether it used up its steps last time.
+    pub tired: bool,
 }
 
 /// What a process runs.
@@ -85,12 +89,38 @@ pub fn main_process(
     index: usize,
 ) -> Result<Process, String> {
     let now = cluster.now();
-    let environment = environment::whole(cluster, pod, spec, run, index);
-    let known = |name: &str| environment.get(name).cloned();
-    let expanded = |list: &Option<Vec<String>>| -> Vec<String> {
-        list.iter().flatten().map(|word| environment::expand(word, &known)).collect()
-    };
     let image = images::of(spec.image.as_deref().unwrap_or(""));
+    let environment = Environment::new(|| environment::whole(cluster, pod, spec, run, index));
+    let (argv, given) = main_argv(spec, &image, &environment);
+    let start = command::Start { pod, spec, image: &image, environment: &environment, given, now, pid: 1 };
+    let (program, wake, said) = command::program(&argv, &start)?;
+    // A server's command line is in its spec; it is not kept a second time.
+    let argv = if matches!(program, Program::Server(_)) { Arc::default() } else { Arc::from(argv) };
+    let mut process =
+        Process { pid: 1, program, argv, sink: Sink::Log, started: now, wake, exit: None, tired: false };
+    if let Some(text) = said {
+        process.sink = Sink::Keep(text.into_bytes());
+    }
+    if let Program::Server(server) = &process.program
+        && server.behaviour == Behaviour::Nginx
+        && spec.volume_mounts.iter().flatten().any(|m| m.mount_path.starts_with("/etc/nginx"))
+    {
+        // It reads its configuration once it is in its place.
+        process.wake = now;
+    }
+    if let (Program::Shell(Some(machine)), false) = (&mut process.program, spec.stdin == Some(true)) {
+        machine.close_stdin();
+    }
+    Ok(process)
+}
+
+/// The command line of a container's first process, and whether the pod gives it.
+pub fn main_argv(spec: &Container, image: &images::Image, environment: &Environment) -> (Vec<String>, bool) {
+    let expanded = |list: &Option<Vec<String>>| -> Vec<String> {
+        let known = |name: &str| environment.get(name).cloned();
+        let word = |w: &String| if w.contains('$') { environment::expand(w, &known) } else { w.clone() };
+        list.iter().flatten().map(word).collect()
+    };
     let (own, args) = (expanded(&spec.command), expanded(&spec.args));
     let given = !own.is_empty();
     let mut argv = own;
@@ -102,17 +132,7 @@ pub fn main_process(
     } else if !given {
         argv.extend(image.cmd.iter().map(|s| (*s).to_owned()));
     }
-    let start = command::Start { pod, spec, image: &image, environment: &environment, given, now, pid: 1 };
-    let (program, wake, said) = command::program(&argv, &start)?;
-    let mut process =
-        Process { pid: 1, program, argv: argv.into(), sink: Sink::Log, started: now, wake, exit: None };
-    if let Some(text) = said {
-        process.sink = Sink::Keep(text.into_bytes());
-    }
-    if let (Program::Shell(Some(machine)), false) = (&mut process.program, spec.stdin == Some(true)) {
-        machine.close_stdin();
-    }
-    Ok(process)
+    (argv, given)
 }
 
 /// The exit status of process 1, once it has ended.
@@ -152,7 +172,8 @@ pub fn spawn_exec(
     let pod = spot.object(cluster)?;
     let (spec, _) = spec_of(&pod, spot.index)?;
     let run = run_of(cluster, &spot.node, &spot.pod)?;
-    let environment = environment::whole(cluster, &pod, spec, run, spot.index);
+    let whole = environment::whole(cluster, &pod, spec, run, spot.index);
+    let environment = Environment::new(move || whole.clone());
     let image = images::of(spec.image.as_deref().unwrap_or(""));
     let body = body_mut(cluster, spot)?;
     let pid = body.next_pid.max(2);
@@ -167,7 +188,16 @@ pub fn spawn_exec(
     if body.processes.len() >= PROCESS_LIMIT {
         return None;
     }
-    body.processes.push(Process { pid, program, argv: argv.into(), sink, started: now, wake, exit });
+    body.processes.push(Process {
+        pid,
+        program,
+        argv: argv.into(),
+        sink,
+        started: now,
+        wake,
+        exit,
+        tired: false,
+    });
     Some(pid)
 }
 
@@ -272,9 +302,10 @@ fn step(cluster: &mut Cluster, spot: &Spot, pid: u32) {
             let Some(machine) = machine.take() else { return };
             run_machine(cluster, spot, pid, machine)
         }
-        Program::Server(_) => {
+        Program::Server(server) => {
             process.wake = NEVER;
-            None
+            let nginx = server.behaviour == Behaviour::Nginx;
+            if nginx { configure_nginx(cluster, spot, pid) } else { None }
         }
         Program::Sleep => (process.wake <= now).then_some(0),
         Program::Ends(status) => (process.wake <= now).then_some(*status),
@@ -284,47 +315,61 @@ fn step(cluster: &mut Cluster, spot: &Spot, pid: u32) {
     }
 }
 
+/// nginx reads its configuration, and ends when it makes no sense.
+fn configure_nginx(cluster: &mut Cluster, spot: &Spot, pid: u32) -> Option<i32> {
+    let sites = nginx::sites(cluster, spot);
+    let now = cluster.now();
+    let process = process_mut(cluster, spot, pid)?;
+    let Program::Server(server) = &mut process.program else { return None };
+    match sites {
+        Some(sites) => {
+            server.ports = sites.iter().flat_map(|s| s.listen.iter().copied()).collect();
+            None
+        }
+        None => {
+            let time = server::timestamp(now).strftime("%Y/%m/%d %H:%M:%S").to_string();
+            let text = format!(
+                "{time} [emerg] 1#1: unexpected end of file, expecting \"}}\" in /etc/nginx/conf.d/default.conf:1\n"
+            );
+            write_log(cluster, spot, text.as_bytes());
+            Some(1)
+        }
+    }
+}
+
 fn run_machine(cluster: &mut Cluster, spot: &Spot, pid: u32, mut machine: Box<Machine>) -> Option<i32> {
     let now = cluster.now();
-    let busy = process_mut(cluster, spot, pid)
-        .is_some_and(|p| p.wake == now && p.started < now && p.sink == Sink::Log);
     let mut left = STEPS;
-    let (mut exit, mut wake) = (None, NEVER);
+    if let Some(process) = process_mut(cluster, spot, pid) {
+        left = if process.tired { BUSY_STEPS } else { STEPS };
+        // Whoever wants it to go on meanwhile says so here.
+        process.wake = NEVER;
+    }
     let mut world = ContainerWorld::new(cluster, spot.clone(), pid);
-    for _ in 0..64 {
-        let budget = if busy && left == STEPS { left.min(STEPS) } else { left }.min(BUSY_STEPS);
+    let (mut exit, mut tired) = (None, false);
+    let wake = loop {
+        let budget = left.min(BUSY_STEPS);
         let state = machine.run(&mut world, budget);
-        let said = machine.take_output();
-        let quiet = said.is_empty();
-        for chunk in said {
+        for chunk in machine.take_output() {
             world.output(chunk.error, &chunk.bytes);
         }
         match state {
+            State::Ready if left > budget => left -= budget,
             State::Ready => {
-                left = left.saturating_sub(budget);
-                if left == 0 || (quiet && left < BUSY_STEPS) {
-                    wake = now + BUSY_TICK;
-                    break;
-                }
-                wake = now + BUSY_TICK;
+                tired = true;
+                break now + BUSY_TICK;
             }
-            State::Sleeping(at) => {
-                wake = SimTime(at.max(now.0 + 1));
-                break;
-            }
-            State::Blocked => {
-                wake = NEVER;
-                break;
-            }
+            State::Sleeping(at) => break SimTime(at.max(now.0 + 1)),
+            State::Blocked => break NEVER,
             State::Done(status) => {
                 exit = Some(status);
-                break;
+                break NEVER;
             }
         }
-    }
+    };
     if let Some(process) = process_mut(cluster, spot, pid) {
-        process.wake =
-            process.wake.min(wake).max(if process.wake > now { process.wake.min(wake) } else { wake });
+        process.tired = tired;
+        process.wake = process.wake.min(wake);
         process.program = Program::Shell(Some(machine));
     }
     exit

@@ -1,13 +1,13 @@
 //! The world of a container's shells: its files, its network, the processes beside them.
 
-use super::command::{self, Start};
+use super::command::{self, Environment, Start};
 use super::images::{self, Image, Shell};
-use super::process::{Process, Program, Sink, body_mut, process_mut, signal, write_log};
+use super::process::{Process, Program, Sink, body_mut, main_argv, process_mut, signal, write_log};
 use super::redis;
 use super::rootfs::{self, Spot};
 use crate::cluster::Cluster;
-use crate::cluster::kubelet::environment;
 use crate::cluster::kubelet::run::spec_of;
+use crate::cluster::kubelet::{environment, run_of};
 use crate::cluster::network::{self, DnsAnswer, HttpCall, Outcome, Point, QueryType};
 use crate::object::{Pod, SimTime};
 use crate::posix::{
@@ -44,7 +44,12 @@ impl<'a> ContainerWorld<'a> {
                 let id = *id;
                 self.cluster.shared.streams.output(id, error, bytes);
             }
-            Sink::Log => write_log(self.cluster, &self.spot, bytes),
+            Sink::Log => {
+                if self.pid == 1 {
+                    self.cluster.shared.streams.attached(&self.spot, error, bytes);
+                }
+                write_log(self.cluster, &self.spot, bytes);
+            }
         }
     }
 
@@ -97,7 +102,7 @@ impl<'a> ContainerWorld<'a> {
         };
         let sink = Sink::Parent(said.0.into_bytes(), said.1.into_bytes());
         let argv = call.argv.clone().into();
-        body.processes.push(Process { pid, program, argv, sink, started: now, wake, exit });
+        body.processes.push(Process { pid, program, argv, sink, started: now, wake, exit, tired: false });
         Some(ChildId(u64::from(pid)))
     }
 
@@ -108,17 +113,29 @@ impl<'a> ContainerWorld<'a> {
             "    PID TTY          TIME CMD\n".to_owned()
         };
         let busybox = self.image.shell == Shell::Busybox;
+        let own = self.own_command();
         let Some(body) = body_mut(self.cluster, &self.spot) else { return text };
         for process in body.processes.iter().filter(|p| p.exit.is_none()) {
-            let (pid, command) = (process.pid, process.argv.join(" "));
+            let argv = if process.argv.is_empty() { &own } else { &*process.argv };
+            let (pid, command) = (process.pid, argv.join(" "));
             if busybox {
                 text.push_str(&format!("{pid:>5} root      0:00 {command}\n"));
             } else {
-                let name = process.argv.first().map_or("", |a| a.rsplit('/').next().unwrap_or(a));
+                let name = argv.first().map_or("", |a| a.rsplit('/').next().unwrap_or(a));
                 text.push_str(&format!("{pid:>7} ?        00:00:00 {name}\n"));
             }
         }
         text
+    }
+
+    /// The command line of process 1 that is a server: it is not kept with it.
+    fn own_command(&self) -> Vec<String> {
+        let run = run_of(self.cluster, &self.spot.node, &self.spot.pod);
+        let (Some(pod), Some(spec), Some(run)) = (self.pod.as_deref(), self.spec(), run) else {
+            return Vec::new();
+        };
+        let whole = Environment::new(|| environment::whole(self.cluster, pod, spec, run, self.spot.index));
+        main_argv(spec, &self.image, &whole).0
     }
 
     fn mounts(&mut self) -> String {
@@ -164,7 +181,7 @@ impl<'a> ContainerWorld<'a> {
     fn server(&mut self, call: &Call) -> Option<ChildId> {
         let (pod, image, now) = (self.pod.clone()?, self.image, self.cluster.now());
         let (spec, _) = spec_of(&pod, self.spot.index)?;
-        let environment = call.env.clone();
+        let environment = Environment::new(|| call.env.clone());
         let start =
             Start { pod: &pod, spec, image: &image, environment: &environment, given: true, now, pid: 0 };
         let (program, wake, said) = command::server_of(&call.argv, &start)?;
