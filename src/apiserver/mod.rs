@@ -18,6 +18,7 @@ pub mod store;
 pub mod strategy;
 pub mod tables;
 pub mod validation;
+pub mod warnings;
 
 pub use error::{ApiError, FieldError};
 pub use http::{Accept, Body, Method, Request, Response, StreamId, User};
@@ -191,9 +192,10 @@ impl ApiServer {
         let Some(old) = self.store.get(key).cloned() else {
             return Err(ApiError::not_found(key.kind, &key.name.name));
         };
-        if options.uid.as_deref().is_some_and(|uid| uid != old.uid_str()) {
-            let why = "Precondition failed: UID in precondition does not match";
-            return Err(ApiError::conflict(key.kind, &key.name.name, why));
+        if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != old.uid_str()) {
+            let is = old.uid_str();
+            let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {is}");
+            return Err(ApiError::conflict(key.kind, &key.name.name, &why));
         }
         admission::admit_delete(self, &old)?;
         let mut object = old.clone();

@@ -3,6 +3,7 @@
 use super::{Filter, Target, respond};
 use crate::apiserver::decode::{self, Decoded, FieldValidation};
 use crate::apiserver::patch::PatchType;
+use crate::apiserver::warnings;
 use crate::apiserver::{
     ApiError, ApiServer, DeleteOptions, Origin, Part, Propagation, Request, Response, patch,
 };
@@ -19,7 +20,7 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Response, ApiError> {
         let body = request.body.clone().unwrap_or(Value::Null);
-        let Decoded { mut object, warnings } =
+        let Decoded { mut object, warnings: mut told } =
             decode::object(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         let meta = object.meta();
@@ -37,7 +38,8 @@ impl ApiServer {
         }
         let created = self.create(object, origin, dry_run(request))?;
         let status = 201;
-        Ok(Response { status, warnings, ..Response::ok(respond(self, request, &created)) })
+        told.extend(warnings::of(&created));
+        Ok(Response { status, warnings: told, ..Response::ok(respond(self, request, &created)) })
     }
 
     /// `PUT` of an object or its status.
@@ -48,13 +50,14 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Response, ApiError> {
         let body = request.body.clone().unwrap_or(Value::Null);
-        let Decoded { mut object, warnings } =
+        let Decoded { mut object, warnings: mut told } =
             decode::object(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         self.find_target(target)?;
         let updated = self.replace(request, target, object, origin)?;
-        Ok(Response { warnings, ..Response::ok(respond(self, request, &updated)) })
+        told.extend(warnings::of(&updated));
+        Ok(Response { warnings: told, ..Response::ok(respond(self, request, &updated)) })
     }
 
     fn replace(
@@ -145,11 +148,13 @@ impl ApiServer {
         shown: &dyn Fn() -> String,
         origin: &Origin,
     ) -> Result<(Object, Vec<String>), ApiError> {
-        let Decoded { mut object, warnings } =
+        let Decoded { mut object, warnings: mut told } =
             decode::patched(target.kind, patched, shown, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
-        Ok((self.replace(request, target, object, origin)?, warnings))
+        let updated = self.replace(request, target, object, origin)?;
+        told.extend(warnings::of(&updated));
+        Ok((updated, told))
     }
 
     /// `DELETE` of an object.
