@@ -84,7 +84,13 @@ impl Interp {
             "jobs" => self.jobs_command(cx),
             "fg" => return Some(self.foreground(args, cx)),
             "bg" => 0,
-            "kill" => self.kill_command(args, cx),
+            "kill" => {
+                let status = self.kill_command(args, cx);
+                if self.left {
+                    return Some(Flow::On);
+                }
+                status
+            }
             "read" => return Some(self.read_command(args, cx)),
             "type" => self.type_command(args, cx),
             "command" | "builtin" => return Some(self.command(args, cx)),

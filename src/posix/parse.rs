@@ -616,6 +616,11 @@ fn describe(error: &brush_parser::ParseError, text: &str) -> SyntaxError {
     }
 }
 
+fn is_stray(text: &str) -> bool {
+    let word = first_token(text.trim_start());
+    matches!(word, "done" | "fi" | "esac" | "then" | "do" | "else" | "elif" | "}" | ")" | "|" | "&&" | "||" | ";" | "&")
+}
+
 fn first_token(rest: &str) -> &str {
     for op in ["&&", "||", ";;", ";", "&", "|", "(", ")", "<", ">"] {
         if rest.starts_with(op) {

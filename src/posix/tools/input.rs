@@ -205,7 +205,7 @@ impl<F: Filter> Tool for Lines<F> {
     }
 }
 
-type Finish = fn(&Options, Vec<(String, Vec<u8>)>, &mut Io) -> i32;
+pub(super) type Finish = fn(&Options, Vec<(String, Vec<u8>)>, &mut Io) -> i32;
 
 /// A tool that reads everything before it says anything.
 #[derive(Clone, Debug)]

@@ -7,11 +7,19 @@ use super::{FileError, World, resolve_path};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
+mod awk;
+mod awk_parse;
+mod data;
 mod date;
+mod diff;
 mod files;
 mod find;
+mod grep;
 mod input;
+mod jq;
 mod run;
+mod sed;
+mod sort;
 pub(super) mod test;
 mod text;
 mod words;
@@ -160,6 +168,8 @@ const fn later(
 /// Every tool, by name.
 pub const TOOLS: &[Entry] = &[
     now("[", "[ EXPRESSION ]", test::bracket),
+    later("awk", "awk [-F SEP] [-v NAME=VALUE] 'PROGRAM' [FILE]...", awk::start),
+    later("base64", "base64 [-d] [-w COLUMNS] [FILE]", data::base64),
     now("basename", "basename PATH [SUFFIX]", words::basename),
     later("cat", "cat [-n] [FILE]...", text::cat),
     now("chmod", "chmod MODE FILE...", files::chmod),
@@ -168,6 +178,7 @@ pub const TOOLS: &[Entry] = &[
     later("cut", "cut -d DELIM -f LIST | -c LIST [FILE]...", text::cut),
     now("date", "date [-u] [-d WHEN] [+FORMAT]", date::date),
     now("df", "df [-h] [FILE]...", files::df),
+    later("diff", "diff [-u] FILE1 FILE2", diff::start),
     now("dirname", "dirname PATH", words::dirname),
     now("du", "du [-sh] [FILE]...", files::du),
     now("echo", "echo [-n] [-e] [TEXT]...", words::echo),
@@ -176,11 +187,16 @@ pub const TOOLS: &[Entry] = &[
     now("false", "false", |_, _| 1),
     now("find", "find [PATH]... [-name PATTERN] [-type f|d]", find::find),
     later("fold", "fold [-w COLUMNS] [FILE]...", text::fold),
+    later("grep", "grep [-EFivcnoqwlr] [-A N] [-B N] [-C N] [-m N] PATTERN [FILE]...", grep::start),
+    later("egrep", "egrep PATTERN [FILE]...", grep::start_extended),
+    later("fgrep", "fgrep TEXT [FILE]...", grep::start_fixed),
     later("head", "head [-n LINES] [-c BYTES] [FILE]...", text::head),
     now("hostname", "hostname", words::hostname),
     now("id", "id [-u] [-n]", words::id),
+    later("jq", "jq [-rcens] [--arg NAME VALUE] FILTER [FILE]...", jq::start),
     now("ln", "ln [-s] TARGET NAME", files::ln),
     now("ls", "ls [-laR1Fth] [FILE]...", files::ls),
+    later("md5sum", "md5sum [FILE]...", data::md5sum),
     now("mkdir", "mkdir [-p] DIRECTORY...", files::mkdir),
     now("mktemp", "mktemp [-d]", files::mktemp),
     now("mv", "mv SOURCE... TARGET", files::mv),
@@ -193,8 +209,11 @@ pub const TOOLS: &[Entry] = &[
     later("rev", "rev [FILE]...", text::rev),
     now("rm", "rm [-rf] FILE...", files::rm),
     now("rmdir", "rmdir DIRECTORY...", files::rmdir),
+    later("sed", "sed [-nEi] SCRIPT [FILE]...", sed::start),
     later("seq", "seq [FIRST [STEP]] LAST", run::seq),
+    later("sha256sum", "sha256sum [FILE]...", data::sha256sum),
     later("sleep", "sleep SECONDS", run::sleep),
+    later("sort", "sort [-nruhV] [-k KEY] [-t SEP] [FILE]...", sort::start),
     now("stat", "stat [-c FORMAT] FILE...", files::stat),
     later("tac", "tac [FILE]...", text::tac),
     later("tail", "tail [-n LINES] [-c BYTES] [-f] [FILE]...", text::tail),
@@ -325,13 +344,9 @@ impl Known {
                 break;
             }
             if let Some(long) = arg.strip_prefix("--") {
-                let (name, value) =
-                    long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
+                let (name, value) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
                 let Some((_, letter)) = self.long.iter().find(|(n, _)| *n == name) else {
-                    io.err(&format!(
-                        "{0}: unrecognized option '--{name}'\nTry '{0} --help' for more information.\n",
-                        self.name
-                    ));
+                    io.err(&format!("{0}: unrecognized option '--{name}'\nTry '{0} --help' for more information.\n", self.name));
                     return Err(self.misuse());
                 };
                 let value = match self.takes(*letter) {
@@ -352,10 +367,7 @@ impl Known {
             for (i, c) in letters.char_indices() {
                 match self.takes(c) {
                     None => {
-                        io.err(&format!(
-                            "{0}: invalid option -- '{c}'\nTry '{0} --help' for more information.\n",
-                            self.name
-                        ));
+                        io.err(&format!("{0}: invalid option -- '{c}'\nTry '{0} --help' for more information.\n", self.name));
                         return Err(self.misuse());
                     }
                     Some(false) => made.given.push((c, None)),

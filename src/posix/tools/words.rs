@@ -614,7 +614,7 @@ impl Expr<'_> {
         }
         self.at += 1;
         let pattern = self.primary()?;
-        let regex = regex::bytes::Regex::new(&format!("^{}", pattern.trim_start_matches('^')))
+        let regex = super::grep::regex(&format!("^{}", pattern.trim_start_matches('^')), false, false)
             .map_err(|_| "Invalid regular expression".to_owned())?;
         Ok(match regex.captures(left.as_bytes()) {
             Some(c) if c.len() > 1 => c.get(1).map_or(String::new(), |m| super::lossy(m.as_bytes())),
