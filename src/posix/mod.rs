@@ -200,6 +200,23 @@ impl std::fmt::Display for FileError {
     }
 }
 
+/// The names of the shell's builtins.
+pub fn builtin_names() -> &'static [&'static str] {
+    builtins::BUILTINS
+}
+
+/// Runs a jq filter over one value; `now` is what the filter's clock shows, in nanoseconds since the epoch.
+///
+/// # Errors
+/// What is wrong with the filter, or with the value for it.
+pub fn jq_filter(
+    filter: &str,
+    value: &serde_json::Value,
+    now: u64,
+) -> Result<Vec<serde_json::Value>, String> {
+    tools::jq_filter(filter, value, now)
+}
+
 /// An absolute path without `.`, `..` and double slashes, from a path and the directory that it is relative to.
 pub fn resolve_path(cwd: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();

@@ -583,6 +583,11 @@ fn bad_substitution(text: &str) -> SyntaxError {
 fn describe(error: &brush_parser::ParseError, text: &str) -> SyntaxError {
     use brush_parser::ParseError as E;
     match error {
+        // A stray `done`: the parser wants more, though nothing could follow.
+        E::ParsingAtEndOfInput if is_stray(text) => {
+            let token = first_token(text.trim_start());
+            SyntaxError::new(format!("syntax error near unexpected token `{token}'"))
+        }
         E::ParsingAtEndOfInput => {
             SyntaxError { message: "syntax error: unexpected end of file".into(), incomplete: true }
         }
@@ -618,7 +623,10 @@ fn describe(error: &brush_parser::ParseError, text: &str) -> SyntaxError {
 
 fn is_stray(text: &str) -> bool {
     let word = first_token(text.trim_start());
-    matches!(word, "done" | "fi" | "esac" | "then" | "do" | "else" | "elif" | "}" | ")" | "|" | "&&" | "||" | ";" | "&")
+    matches!(
+        word,
+        "done" | "fi" | "esac" | "then" | "do" | "else" | "elif" | "}" | ")" | "|" | "&&" | "||" | ";" | "&"
+    )
 }
 
 fn first_token(rest: &str) -> &str {

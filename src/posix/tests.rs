@@ -230,7 +230,7 @@ fn language() {
         ),
         ("export A=1; env | grep ^A=; B=2 env | grep ^B=; echo ${B:-unset}", "A=1\nB=2\nunset\n", "", 0),
         ("readonly r=1; r=2; echo $r", "", "bash: r: readonly variable\n", 1),
-        ("unset x; echo ${x:?need x}; echo no", "", "bash: x: need x\n", 127),
+        ("unset x; echo ${x:?need x}; echo no", "", "bash: x: need x\n", 1),
         (
             "type cd ls nope; command -v ls echo",
             "cd is a shell builtin\nls is /usr/bin/ls\n/usr/bin/ls\necho\n",

@@ -1,28 +1,54 @@
 //! The learner's terminal: runs command lines over virtual files, with `kubectl` and the network tools as commands.
 //!
-//! Always holds: files, variables and directory outlive a command, and can be copied without the one that runs.
+//! Always holds: a shell never blocks: [`Shell::poll`] does what can be done now and says what it waits for. Everything
+//! that lasts (files, variables, history) is in [`Kept`], which is cheap to clone; what runs is beside it.
 
-mod commands;
-mod control;
+pub mod commands;
+pub mod complete;
+mod host;
 pub mod script;
-pub mod world;
+mod world;
+mod yq;
+
+pub use commands::Control;
+pub use complete::Completion;
 
 use crate::client::Client;
 use crate::object::SimTime;
 use crate::posix::files::Tree;
-use crate::posix::{Machine, State};
+use crate::posix::{Machine, State, resolve_path};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use world::{BUDGET, Editor, HOME, Learner, Shared};
+use world::{Desk, Outside};
+
+/// The learner's home directory.
+pub const HOME: &str = "/home/learner";
+/// Steps in a poll.
+const BUDGET: u64 = 40_000;
+/// A command that takes more steps than this while no virtual time passes is stopped.
+const MAX_STEPS: u64 = 20_000_000;
+/// Lines of history that are kept.
+const MAX_HISTORY: usize = 2000;
 
 /// A learner's shell: its files and variables, and the command that is running.
 pub struct Shell {
-    shared: Shared,
-    world: Learner,
+    client: Client,
     machine: Machine,
+    world: Outside,
+    output: Vec<Chunk>,
     running: bool,
-    broken: Option<String>,
+    steps: u64,
+    stepped_at: SimTime,
+    hint: Option<String>,
+}
+
+/// What lasts: files, variables, functions, directory, history.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    machine: Machine,
+    files: Tree,
+    history: Vec<String>,
 }
 
 /// Where the running command stands.
@@ -47,58 +73,75 @@ pub struct Chunk {
     pub text: String,
 }
 
-/// What a command asks of the program that it runs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
-    /// Go back to before the last change.
-    Undo,
-    /// Go back to the beginning.
-    Reset,
-    /// Show the next hint.
-    Hint,
-    /// Let time stand still.
-    Pause,
-    /// Let time run at so many times its speed.
-    Speed(u32),
-    /// Let time run until nothing changes any more.
-    UntilQuiet,
+/// The environment of a new shell.
+fn environment() -> BTreeMap<String, String> {
+    [
+        ("HOME", HOME),
+        ("USER", "learner"),
+        ("LOGNAME", "learner"),
+        ("SHELL", "/bin/bash"),
+        ("TERM", "xterm-256color"),
+        ("LANG", "C.UTF-8"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
 }
 
 impl Shell {
     /// A fresh home directory.
     pub fn new(client: Client) -> Self {
-        let mut files = Tree::new();
         let now = client.now().0;
-        for dir in [HOME, "/tmp", "/etc", "/dev"] {
-            files.make_dirs(dir, now);
-        }
-        let env = [
-            ("HOME", HOME),
-            ("USER", "learner"),
-            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
-            ("SHELL", "/bin/bash"),
-        ];
-        let env: BTreeMap<String, String> =
-            env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let machine = Machine::interactive("bash", &env, HOME);
-        Self::over(client, files, machine)
+        let mut files = Tree::new();
+        files.make_dirs(HOME, now);
+        files.make_dirs("/tmp", now);
+        let machine = Machine::interactive("bash", &environment(), HOME).numbered_from(1000);
+        Self::over(client, Kept { machine, files, history: Vec::new() })
     }
 
-    fn over(client: Client, files: Tree, machine: Machine) -> Self {
-        let shared = Shared {
-            files: Rc::new(RefCell::new(files)),
-            client,
-            editor: Rc::default(),
-            requests: Rc::default(),
-            columns: Rc::new(std::cell::Cell::new(80)),
+    fn over(client: Client, kept: Kept) -> Self {
+        let world = Outside {
+            client: client.clone(),
+            files: Rc::new(RefCell::new(kept.files)),
+            desk: Rc::new(RefCell::new(Desk::with_history(kept.history))),
+            children: BTreeMap::new(),
+            next: 0,
         };
-        Self { world: Learner::new(shared.clone()), shared, machine, running: false, broken: None }
+        let stepped_at = client.now();
+        Self {
+            client,
+            machine: kept.machine,
+            world,
+            output: Vec::new(),
+            running: false,
+            steps: 0,
+            stepped_at,
+            hint: None,
+        }
     }
 
     /// A copy over another cluster: the same files, variables and directory, with nothing running.
     #[must_use]
     pub fn fork(&self, client: Client) -> Self {
-        Self::over(client, self.shared.files.borrow().clone(), self.machine.at_rest())
+        Self::over(client, self.kept())
+    }
+
+    /// What lasts, as it is now.
+    pub fn kept(&self) -> Kept {
+        Kept {
+            machine: self.machine.at_rest(),
+            files: self.world.files.borrow().clone(),
+            history: self.world.desk.borrow().history.clone(),
+        }
+    }
+
+    /// Goes back to what was kept; nothing runs then. History stays as it is.
+    pub fn restore(&mut self, kept: Kept) {
+        self.machine = kept.machine;
+        *self.world.files.borrow_mut() = kept.files;
+        self.world.children.clear();
+        self.running = false;
     }
 
     /// The working directory as a prompt shows it (`~` for the home directory).
@@ -111,61 +154,80 @@ impl Shell {
         }
     }
 
-    /// Tells how wide the terminal is.
-    pub fn set_columns(&self, columns: u16) {
-        self.shared.columns.set(columns);
-    }
-
-    /// A file's text, as for an editor; empty when there is none.
-    pub fn file(&self, path: &str) -> String {
-        let content = self.shared.files.borrow().read(path).unwrap_or_default();
-        String::from_utf8_lossy(&content).into_owned()
-    }
-
     /// Starts a command line. It runs in [`Shell::poll`].
     pub fn start(&mut self, line: &str) {
+        self.hint = None;
+        self.steps = 0;
+        self.stepped_at = self.client.now();
         self.running = true;
-        self.broken = self.machine.start(line).err().map(|error| format!("bash: {}\n", error.message));
+        if let Err(error) = self.machine.start(line) {
+            self.say(true, &format!("bash: {}\n", error.message));
+            // A script that is none has status 2, as bash gives it.
+            let _ = self.machine.start("(exit 2)");
+        }
+    }
+
+    fn say(&mut self, error: bool, text: &str) {
+        match self.output.last_mut() {
+            Some(last) if last.error == error => last.text.push_str(text),
+            _ => self.output.push(Chunk { error, text: text.to_owned() }),
+        }
     }
 
     /// Lets the running command go on as far as it can now.
     pub fn poll(&mut self) -> Job {
+        if self.client.now() != self.stepped_at {
+            self.stepped_at = self.client.now();
+            self.steps = 0;
+        }
+        let state = self.machine.run(&mut self.world, BUDGET);
+        for chunk in self.machine.take_output() {
+            let text = String::from_utf8_lossy(&chunk.bytes).into_owned();
+            self.say(chunk.error, &text);
+        }
+        if let Some(name) = self.world.desk.borrow_mut().unknown.take() {
+            self.hint = self.nearest(&name);
+        }
         if !self.running {
             return Job::Idle;
         }
-        if self.broken.is_some() {
-            self.running = false;
-            return Job::Done(2);
-        }
-        let state = self.machine.run(&mut self.world, BUDGET);
-        if let (Editor::Asked(path), true) = (&*self.shared.editor.borrow(), !matches!(state, State::Done(_)))
-        {
-            return Job::Editing(path.clone());
+        if let Some(path) = self.world.desk.borrow().editing() {
+            return Job::Editing(path);
         }
         match state {
-            State::Ready => Job::Waiting(Some(self.shared.client.now())),
-            State::Sleeping(until) => Job::Waiting(Some(SimTime(until))),
-            State::Blocked => Job::Waiting(None),
             State::Done(status) => {
                 self.running = false;
+                if self.machine.wants_exit() {
+                    self.world.desk.borrow_mut().requests.push(Control::Leave);
+                }
                 Job::Done(status)
+            }
+            State::Sleeping(until) => Job::Waiting(Some(SimTime(until))),
+            State::Blocked => Job::Waiting(None),
+            State::Ready => {
+                self.steps += BUDGET;
+                if self.steps > MAX_STEPS {
+                    self.say(true, "bash: stopped: it ran for very long while no time passed\n");
+                    self.interrupt();
+                }
+                Job::Waiting(Some(self.client.now()))
             }
         }
     }
 
     /// Takes what was printed since the last call.
     pub fn take_output(&mut self) -> Vec<Chunk> {
-        let broken = self.broken.take().map(|text| Chunk { error: true, text });
-        let chunk = |output: crate::posix::Output| Chunk {
-            error: output.error,
-            text: String::from_utf8_lossy(&output.bytes).into_owned(),
-        };
-        broken.into_iter().chain(self.machine.take_output().into_iter().map(chunk)).collect()
+        std::mem::take(&mut self.output)
     }
 
-    /// Takes what commands have asked of the program.
+    /// Takes what commands want of the session (`dojo undo`, `clear`), in order.
     pub fn take_requests(&mut self) -> Vec<Control> {
-        std::mem::take(&mut *self.shared.requests.borrow_mut())
+        std::mem::take(&mut self.world.desk.borrow_mut().requests)
+    }
+
+    /// The name of a command that is near the one that was not found.
+    pub fn take_hint(&mut self) -> Option<String> {
+        self.hint.take()
     }
 
     /// Hands typed input to the running command; `None` is Ctrl-D.
@@ -178,18 +240,63 @@ impl Shell {
 
     /// Ctrl-C.
     pub fn interrupt(&mut self) {
-        *self.shared.editor.borrow_mut() = Editor::Closed;
+        self.world.desk.borrow_mut().cancel_editing();
         self.machine.signal(2);
     }
 
     /// The editor was closed: `Some` content was saved, `None` was not.
     pub fn edited(&mut self, content: Option<String>) {
-        let asked = std::mem::take(&mut *self.shared.editor.borrow_mut());
-        let Editor::Asked(path) = asked else { return };
-        let saved = content.is_some_and(|text| {
-            let now = self.shared.client.now().0;
-            self.shared.files.borrow_mut().write(&path, text.as_bytes(), false, now).is_ok()
-        });
-        *self.shared.editor.borrow_mut() = Editor::Left(saved);
+        let path = self.world.desk.borrow_mut().finish_editing();
+        if let (Some(path), Some(content)) = (path, content) {
+            let now = self.client.now().0;
+            let _ = self.world.files.borrow_mut().write(&path, content.as_bytes(), false, now);
+        }
+    }
+
+    /// A file's text, as for an editor; empty when there is none.
+    pub fn file(&self, path: &str) -> String {
+        let path = resolve_path(&self.machine.cwd(), path);
+        let content = self.world.files.borrow().read(&path).unwrap_or_default();
+        String::from_utf8_lossy(&content).into_owned()
+    }
+
+    /// Writes a file of the learner, with the directories above it (a lesson gives them).
+    pub fn write_file(&mut self, path: &str, content: &str) {
+        let path = resolve_path(HOME, path);
+        let now = self.client.now().0;
+        let mut files = self.world.files.borrow_mut();
+        if let Some(at) = path.rfind('/') {
+            files.make_dirs(&path[..at], now);
+        }
+        let _ = files.write(&path, content.as_bytes(), false, now);
+    }
+
+    /// Adds a line to the history that `history` shows.
+    pub fn remember(&mut self, line: &str) {
+        let mut desk = self.world.desk.borrow_mut();
+        if !line.trim().is_empty() && desk.history.last().is_none_or(|last| last != line) {
+            desk.history.push(line.to_owned());
+        }
+        if desk.history.len() > MAX_HISTORY {
+            desk.history.remove(0);
+        }
+    }
+
+    /// Tells how wide the terminal is.
+    pub fn set_columns(&self, columns: u16) {
+        self.world.desk.borrow_mut().columns = columns;
+    }
+
+    /// What the word at `cursor` (in bytes) could become.
+    pub fn complete(&self, line: &str, cursor: usize) -> Completion {
+        complete::complete(self, line, cursor)
+    }
+
+    fn nearest(&self, name: &str) -> Option<String> {
+        let known = commands::names().into_iter().chain(self.machine.names().1);
+        commands::nearest(name, known)
     }
 }
+
+#[cfg(test)]
+mod tests;

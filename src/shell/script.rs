@@ -1,14 +1,24 @@
 //! Scripts as lists of top-level commands.
 
-/// Splits a script into its top-level commands, which blank lines separate.
+use crate::posix::Machine;
+use std::collections::BTreeMap;
+
+/// Splits a script into its top-level commands, which blank lines separate. A blank line inside a here-document, a loop
+/// or quotes does not end a command.
 pub fn split(script: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut block = String::new();
-    for line in script.lines() {
-        if line.trim().is_empty() {
+    let lines: Vec<&str> = script.lines().collect();
+    for (i, line) in lines.iter().enumerate() {
+        if line.trim().is_empty() && (block.is_empty() || !goes_on(&block)) {
             if !block.is_empty() {
                 commands.push(std::mem::take(&mut block));
             }
+            continue;
+        }
+        // What never becomes whole is cut at its first blank line.
+        if line.trim().is_empty() && !can_be_whole(&block, &lines[i..]) {
+            commands.push(std::mem::take(&mut block));
             continue;
         }
         if !block.is_empty() {
@@ -20,4 +30,36 @@ pub fn split(script: &str) -> Vec<String> {
         commands.push(block);
     }
     commands
+}
+
+fn goes_on(text: &str) -> bool {
+    matches!(Machine::new(&format!("{text}\n"), &[], &BTreeMap::new(), "/"), Err(error) if error.incomplete)
+}
+
+fn can_be_whole(block: &str, rest: &[&str]) -> bool {
+    let mut text = block.to_owned();
+    for line in rest.iter().take(2000) {
+        text.push('\n');
+        text.push_str(line);
+        if line.trim().is_empty() || text.len() > (1 << 16) {
+            continue;
+        }
+        if !goes_on(&text) {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn blank_lines_separate() {
+        let script =
+            "a\n\ncat <<EOF\nx\n\ny\nEOF\n\nfor i in 1 2\ndo\n\n echo $i\ndone\nb\n\n\nc 'open\n\nd\n";
+        assert_eq!(
+            super::split(script),
+            ["a", "cat <<EOF\nx\n\ny\nEOF", "for i in 1 2\ndo\n\n echo $i\ndone\nb", "c 'open", "d"]
+        );
+    }
 }

@@ -3,7 +3,11 @@
 //! Always holds: where a request starts (the learner's machine, a pod) is the [`Net`]'s affair; a tool that would wait
 //! waits on the virtual clock.
 
-use super::tools::Entry;
+use super::tools::{Entry, later};
+
+mod curl;
+mod dns;
+mod probe;
 
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,4 +100,33 @@ pub trait Net {
 }
 
 /// The network tools, by name; they are there where the world has a network.
-pub const TOOLS: &[Entry] = &[];
+pub const TOOLS: &[Entry] = &[
+    later(
+        "curl",
+        "curl [-siIvLkf] [-o FILE] [-w FORMAT] [-m SECONDS] [-H HEADER] [-X METHOD] [-d DATA] URL...",
+        curl::curl,
+    ),
+    later("dig", "dig [@SERVER] NAME [A|SRV|CNAME] [+short] [+search]", dns::dig),
+    later("host", "host NAME", dns::host),
+    later("nc", "nc [-zv] [-w SECONDS] HOST PORT", probe::nc),
+    later("nslookup", "nslookup [-type=A|SRV|CNAME] NAME [SERVER]", dns::nslookup),
+    later("ping", "ping [-c COUNT] HOST", probe::ping),
+    later("wget", "wget [-q] [-O FILE] [-T SECONDS] URL", curl::wget),
+];
+
+/// A host's address: itself when it is one.
+fn address_of(net: &mut dyn Net, host: &str) -> Option<String> {
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return Some(host.to_owned());
+    }
+    if host == "localhost" {
+        return Some("127.0.0.1".to_owned());
+    }
+    match net.resolve(host, Query::A) {
+        Dns::Records(records) => records.into_iter().find_map(|record| match record {
+            Record::A(_, address) => Some(address),
+            Record::Cname(..) | Record::Srv(..) => None,
+        }),
+        _ => None,
+    }
+}

@@ -65,7 +65,11 @@ enum Flow {
 type Done<T> = Result<T, String>;
 
 pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> {
-    let known = Known { name: "awk", letters: "F:v:f:", long: &[("field-separator", 'F'), ("assign", 'v'), ("file", 'f')] };
+    let known = Known {
+        name: "awk",
+        letters: "F:v:f:",
+        long: &[("field-separator", 'F'), ("assign", 'v'), ("file", 'f')],
+    };
     let mut options = known.read_until(args, true, io)?;
     let mut source = String::new();
     let files: Vec<String> = options.values('f').map(str::to_owned).collect();
@@ -110,7 +114,15 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
         ended: false,
         paragraph: Vec::new(),
     };
-    for (name, value) in [("FS", " "), ("OFS", " "), ("ORS", "\n"), ("RS", "\n"), ("SUBSEP", "\u{1c}"), ("CONVFMT", "%.6g"), ("OFMT", "%.6g")] {
+    for (name, value) in [
+        ("FS", " "),
+        ("OFS", " "),
+        ("ORS", "\n"),
+        ("RS", "\n"),
+        ("SUBSEP", "\u{1c}"),
+        ("CONVFMT", "%.6g"),
+        ("OFMT", "%.6g"),
+    ] {
         awk.vars.insert(name.into(), Value::Text(value.into()));
     }
     if let Some(fs) = options.value('F') {
@@ -122,12 +134,13 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
             awk.vars.insert(name.into(), Value::Input(lossy(&super::unescape(value)).into()));
         }
     }
-    let environ = io.env.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::Input(v.as_str().into()))).collect();
+    let environ =
+        io.env.iter().map(|(k, v)| (Arc::from(k.as_str()), Value::Input(v.as_str().into()))).collect();
     awk.arrays.insert("ENVIRON".into(), environ);
     options.rest.retain(|arg| {
-        let pair = arg.split_once('=').filter(|(n, _)| {
-            !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        });
+        let pair = arg
+            .split_once('=')
+            .filter(|(n, _)| !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
         if let Some((name, value)) = pair {
             awk.vars.insert(name.into(), Value::Input(value.into()));
         }
@@ -337,7 +350,8 @@ impl Awk {
         if let Some(regex) = self.regexes.get(source) {
             return Ok(regex.clone());
         }
-        let regex = super::grep::regex(source, true, false).map_err(|why| format!("{why} in regexp {source}"))?;
+        let regex =
+            super::grep::regex(source, true, false).map_err(|why| format!("{why} in regexp {source}"))?;
         if self.regexes.len() < 200 {
             self.regexes.insert(source.into(), regex.clone());
         }
@@ -467,7 +481,13 @@ impl Awk {
         Ok(Flow::On)
     }
 
-    fn print(&mut self, args: &[Expr], format: bool, to: Option<&(&'static str, Expr)>, io: &mut Io) -> Done<()> {
+    fn print(
+        &mut self,
+        args: &[Expr],
+        format: bool,
+        to: Option<&(&'static str, Expr)>,
+        io: &mut Io,
+    ) -> Done<()> {
         let text = if format {
             let mut values = Vec::new();
             for arg in args {
@@ -560,7 +580,9 @@ impl Awk {
         for frame in (0..self.frames.len()).rev() {
             if let Some(alias) = self.frames[frame].aliases.get(&name) {
                 name = Arc::clone(alias);
-            } else if self.frames[frame].arrays.contains_key(&name) || self.frames[frame].locals.contains_key(&name) {
+            } else if self.frames[frame].arrays.contains_key(&name)
+                || self.frames[frame].locals.contains_key(&name)
+            {
                 return self.frames[frame].arrays.entry(name).or_default();
             } else {
                 break;
@@ -858,18 +880,25 @@ impl Awk {
             "cos" => Value::Number(num(self, 0, io)?.cos()),
             "atan2" => Value::Number(num(self, 0, io)?.atan2(num(self, 1, io)?)),
             "rand" => {
-                self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                self.seed =
+                    self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 Value::Number((self.seed >> 11) as f64 / (1u64 << 53) as f64)
             }
             "srand" => {
                 let old = self.seed;
-                self.seed = if args.is_empty() { io.world.now() / 1_000_000_000 } else { num(self, 0, io)? as u64 };
+                self.seed =
+                    if args.is_empty() { io.world.now() / 1_000_000_000 } else { num(self, 0, io)? as u64 };
                 Value::Number(old as f64)
             }
             "systime" => Value::Number((io.world.now() / 1_000_000_000) as f64),
             "strftime" => {
-                let format = if args.is_empty() { "%a %b %e %H:%M:%S %Z %Y".to_owned() } else { text(self, 0, io)? };
-                let when = if args.len() > 1 { num(self, 1, io)?.max(0.0) as u64 * 1_000_000_000 } else { io.world.now() };
+                let format =
+                    if args.is_empty() { "%a %b %e %H:%M:%S %Z %Y".to_owned() } else { text(self, 0, io)? };
+                let when = if args.len() > 1 {
+                    num(self, 1, io)?.max(0.0) as u64 * 1_000_000_000
+                } else {
+                    io.world.now()
+                };
                 Value::Text(super::date::format(when, &format).into())
             }
             "close" | "fflush" => {
@@ -952,7 +981,8 @@ impl Awk {
     }
 
     fn is_array(&self, name: &Arc<str>) -> bool {
-        let local = self.frames.last().is_some_and(|f| f.aliases.contains_key(name) || f.arrays.contains_key(name));
+        let local =
+            self.frames.last().is_some_and(|f| f.aliases.contains_key(name) || f.arrays.contains_key(name));
         local || (self.arrays.contains_key(name) && !self.vars.contains_key(name))
     }
 }

@@ -31,7 +31,11 @@ pub(super) enum Expr {
 pub(super) enum Stmt {
     Expr(Expr),
     /// Arguments, format or not, and where to.
-    Print { args: Vec<Expr>, format: bool, to: Option<(&'static str, Expr)> },
+    Print {
+        args: Vec<Expr>,
+        format: bool,
+        to: Option<(&'static str, Expr)>,
+    },
     If(Expr, Box<Stmt>, Option<Box<Stmt>>),
     While(Expr, Box<Stmt>),
     DoWhile(Box<Stmt>, Expr),
@@ -81,8 +85,9 @@ enum Token {
 }
 
 const OPS: &[&str] = &[
-    "&&", "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "==", "<=", ">=", "!=", "!~", ">>", "**", "{", "}", "(",
-    ")", "[", "]", ";", ",", "+", "-", "*", "/", "%", "^", "!", ">", "<", "|", "?", ":", "~", "$", "=",
+    "&&", "||", "++", "--", "+=", "-=", "*=", "/=", "%=", "^=", "==", "<=", ">=", "!=", "!~", ">>", "**",
+    "{", "}", "(", ")", "[", "]", ";", ",", "+", "-", "*", "/", "%", "^", "!", ">", "<", "|", "?", ":", "~",
+    "$", "=",
 ];
 
 const MAX_DEPTH: usize = 80;
@@ -130,7 +135,10 @@ fn tokens(source: &str) -> Result<Vec<Token>, String> {
                 end
             }
             _ => {
-                let op = OPS.iter().find(|op| rest.starts_with(**op)).ok_or_else(|| format!("unexpected character '{c}'"))?;
+                let op = OPS
+                    .iter()
+                    .find(|op| rest.starts_with(**op))
+                    .ok_or_else(|| format!("unexpected character '{c}'"))?;
                 made.push(Token::Op(if *op == "**" { "^" } else { op }));
                 op.len()
             }
@@ -160,7 +168,16 @@ fn closing(text: &str, quote: char) -> Option<usize> {
 }
 
 fn regex_may_start(last: Option<&Token>) -> bool {
-    !matches!(last, Some(Token::Number(_) | Token::Text(_) | Token::Name(_) | Token::Regex(_) | Token::Op(")" | "]" | "$" | "++" | "--")))
+    !matches!(
+        last,
+        Some(
+            Token::Number(_)
+                | Token::Text(_)
+                | Token::Name(_)
+                | Token::Regex(_)
+                | Token::Op(")" | "]" | "$" | "++" | "--")
+        )
+    )
 }
 
 /// Parses a program.
@@ -248,7 +265,9 @@ impl Parser {
                 return Ok(program);
             }
             if self.word("function") || self.word("func") {
-                let Token::Func(name) | Token::Name(name) = self.peek().clone() else { return Err(self.unexpected()) };
+                let (Token::Func(name) | Token::Name(name)) = self.peek().clone() else {
+                    return Err(self.unexpected());
+                };
                 self.at += 1;
                 self.expect("(")?;
                 let mut params = Vec::new();
@@ -389,7 +408,7 @@ impl Parser {
     }
 
     fn simple(&mut self) -> Parsed<Stmt> {
-        let Token::Name(word) | Token::Func(word) = self.peek().clone() else {
+        let (Token::Name(word) | Token::Func(word)) = self.peek().clone() else {
             return self.expr().map(Stmt::Expr);
         };
         let format = word == "printf";

@@ -49,7 +49,10 @@ fn decode(bytes: &[u8], io: &mut Io) -> i32 {
         }
         Err(_) => {
             // What can be decoded comes before the complaint.
-            let good = text.iter().position(|b| !(b.is_ascii_alphanumeric() || b"+/=".contains(b))).unwrap_or(text.len());
+            let good = text
+                .iter()
+                .position(|b| !(b.is_ascii_alphanumeric() || b"+/=".contains(b)))
+                .unwrap_or(text.len());
             if let Ok(plain) = engine.decode(&text[..good / 4 * 4]) {
                 io.out(plain);
             }
@@ -122,8 +125,7 @@ fn sha256(bytes: &[u8]) -> String {
     let constants: Vec<u32> = primes(64).into_iter().map(|p| fraction(p, 3)).collect();
     let mut state: Vec<u32> = primes(8).into_iter().map(|p| fraction(p, 2)).collect();
     for block in padded(bytes, true).chunks(64) {
-        let mut w: Vec<u32> =
-            block.chunks(4).map(|c| u32::from_be_bytes([c[0], c[1], c[2], c[3]])).collect();
+        let mut w: Vec<u32> = block.chunks(4).map(|c| u32::from_be_bytes([c[0], c[1], c[2], c[3]])).collect();
         for i in 16..64 {
             let s0 = w[i - 15].rotate_right(7) ^ w[i - 15].rotate_right(18) ^ (w[i - 15] >> 3);
             let s1 = w[i - 2].rotate_right(17) ^ w[i - 2].rotate_right(19) ^ (w[i - 2] >> 10);

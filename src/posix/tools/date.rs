@@ -65,7 +65,7 @@ fn parts(seconds: i64) -> Parts {
 }
 
 /// A time in `date`'s format language.
-pub(super) fn format(nanos: u64, format: &str) -> String {
+pub(in crate::posix) fn format(nanos: u64, format: &str) -> String {
     let seconds = (nanos / 1_000_000_000) as i64;
     let p = parts(seconds);
     let mut made = String::new();

@@ -9,12 +9,22 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
     let known = Known {
         name: "diff",
         letters: "uqrNwbBisyU:c",
-        long: &[("unified", 'u'), ("brief", 'q'), ("recursive", 'r'), ("new-file", 'N'), ("ignore-all-space", 'w'), ("side-by-side", 'y'), ("color", 's')],
+        long: &[
+            ("unified", 'u'),
+            ("brief", 'q'),
+            ("recursive", 'r'),
+            ("new-file", 'N'),
+            ("ignore-all-space", 'w'),
+            ("side-by-side", 'y'),
+            ("color", 's'),
+        ],
     };
     let options = known.read(args, io)?;
     if options.rest.len() != 2 {
         match options.rest.back() {
-            Some(last) if options.rest.len() < 2 => io.err(&format!("diff: missing operand after '{last}'\n")),
+            Some(last) if options.rest.len() < 2 => {
+                io.err(&format!("diff: missing operand after '{last}'\n"))
+            }
             Some(last) => io.err(&format!("diff: extra operand '{last}'\n")),
             None => io.err("diff: missing operand after 'diff'\n"),
         }
@@ -32,7 +42,8 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
             && let Err(why) = io.read(file)
         {
             if options.has('N') {
-                inputs = inputs.into_iter().map(|f| if f == *file { "/dev/null".into() } else { f }).collect();
+                inputs =
+                    inputs.into_iter().map(|f| if f == *file { "/dev/null".into() } else { f }).collect();
             } else {
                 io.err(&format!("diff: {file}: {why}\n"));
                 absent += 1;
@@ -76,7 +87,8 @@ fn unified(left: &[u8], right: &[u8], context: usize) -> String {
 fn plain(left: &[u8], right: &[u8]) -> String {
     let (left, right) = (lossy(left), lossy(right));
     let diff = TextDiff::from_lines(left.as_str(), right.as_str());
-    let (a, b): (Vec<&str>, Vec<&str>) = (left.split_inclusive('\n').collect(), right.split_inclusive('\n').collect());
+    let (a, b): (Vec<&str>, Vec<&str>) =
+        (left.split_inclusive('\n').collect(), right.split_inclusive('\n').collect());
     let range = |start: usize, len: usize| {
         if len <= 1 { (start + len.min(1)).to_string() } else { format!("{},{}", start + 1, start + len) }
     };

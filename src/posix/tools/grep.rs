@@ -87,7 +87,10 @@ pub(super) fn translate(source: &str, extended: bool) -> String {
                 fresh = true;
                 made.push('^');
             }
-            '$' if !extended && i + 1 < chars.len() && !(chars[i + 1] == '\\' && matches!(chars.get(i + 2), Some(')' | '|'))) => {
+            '$' if !extended
+                && i + 1 < chars.len()
+                && !(chars[i + 1] == '\\' && matches!(chars.get(i + 2), Some(')' | '|'))) =>
+            {
                 made.push_str("\\$");
             }
             '^' => made.push_str("\\^"),
@@ -288,7 +291,8 @@ fn compile(patterns: &[String], options: &Options, dialect: char, io: &mut Io) -
             }
         })
         .collect();
-    let mut source = if parts.is_empty() { "[^\\s\\S]".to_owned() } else { format!("(?:{})", parts.join("|")) };
+    let mut source =
+        if parts.is_empty() { "[^\\s\\S]".to_owned() } else { format!("(?:{})", parts.join("|")) };
     if options.has('x') {
         source = format!("^(?:{source})$");
     } else if options.has('w') {

@@ -5,7 +5,7 @@
 
 use super::{Inputs, Io, Known, Options, Tool, Whole, lossy};
 use jaq_core::load::{Arena, File, Loader};
-use jaq_core::{Compiler, Ctx, DataT, Lut, Vars, data, unwrap_valr};
+use jaq_core::{Compiler, Ctx, DataT, Lut, Vars, data};
 use jaq_json::{Val, write};
 use jaq_std::input::{HasInputs, Inputs as JqInputs, RcIter};
 use std::collections::BTreeMap;
@@ -101,7 +101,20 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
     let known = Known {
         name: "jq",
         letters: "rcensjSCMatR",
-        long: &[("raw-output", 'r'), ("compact-output", 'c'), ("exit-status", 'e'), ("null-input", 'n'), ("slurp", 's'), ("join-output", 'j'), ("sort-keys", 'S'), ("color-output", 'C'), ("monochrome-output", 'M'), ("tab", 't'), ("raw-input", 'R'), ("indent", 'I')],
+        long: &[
+            ("raw-output", 'r'),
+            ("compact-output", 'c'),
+            ("exit-status", 'e'),
+            ("null-input", 'n'),
+            ("slurp", 's'),
+            ("join-output", 'j'),
+            ("sort-keys", 'S'),
+            ("color-output", 'C'),
+            ("monochrome-output", 'M'),
+            ("tab", 't'),
+            ("raw-input", 'R'),
+            ("indent", 'I'),
+        ],
     };
     let known = Known { letters: "rcensjSCMatRI:", ..known };
     let mut options = known.read(&rest, io)?;
@@ -110,7 +123,8 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
         return Err(2);
     };
     let files = options.rest.clone();
-    options.rest = std::iter::once(filter).chain(variables.into_iter().map(|(k, v)| format!("{k}={v}"))).collect();
+    options.rest =
+        std::iter::once(filter).chain(variables.into_iter().map(|(k, v)| format!("{k}={v}"))).collect();
     let inputs = if options.has('n') && files.is_empty() {
         Inputs::new("jq", &["/dev/null".to_owned()].into())
     } else {
@@ -129,10 +143,9 @@ fn finish(options: &Options, files: Vec<(String, Vec<u8>)>, io: &mut Io) -> i32 
         joined: options.has('j'),
         compact: options.has('c'),
         sorted: options.has('S'),
-        indent: options
-            .has('t')
-            .then(|| "\t".to_owned())
-            .or_else(|| options.value('I').and_then(|n| n.parse::<usize>().ok()).map(|n| " ".repeat(n.min(7)))),
+        indent: options.has('t').then(|| "\t".to_owned()).or_else(|| {
+            options.value('I').and_then(|n| n.parse::<usize>().ok()).map(|n| " ".repeat(n.min(7)))
+        }),
     };
     let variables = options.rest.iter().skip(1).filter_map(|v| v.split_once('='));
     let query = Query {
@@ -244,7 +257,8 @@ fn put(value: &Val, form: &Form, out: &mut Vec<u8>) {
     match value {
         Val::TStr(text) if form.raw => out.extend_from_slice(text),
         value => {
-            let indent = if form.compact { None } else { Some(form.indent.clone().unwrap_or_else(|| "  ".into())) };
+            let indent =
+                if form.compact { None } else { Some(form.indent.clone().unwrap_or_else(|| "  ".into())) };
             let sep_space = indent.is_some();
             let pp = write::Pp { indent, sort_keys: form.sorted, sep_space, ..write::Pp::default() };
             let _ = write::write(out, &pp, 0, value);
@@ -256,7 +270,11 @@ fn put(value: &Val, form: &Form, out: &mut Vec<u8>) {
 }
 
 /// Runs a filter over inputs; `each` answers whether to go on.
-pub(crate) fn run(query: &Query, inputs: Vec<Val>, each: &mut dyn FnMut(&Val) -> bool) -> Result<(), Trouble> {
+pub(crate) fn run(
+    query: &Query,
+    inputs: Vec<Val>,
+    each: &mut dyn FnMut(&Val) -> bool,
+) -> Result<(), Trouble> {
     if depth(query.filter.as_bytes()) > 100 || query.filter.matches('(').count() > 400 {
         return Err(Trouble::Compile("syntax error: filter nested too deeply".into()));
     }
@@ -264,7 +282,9 @@ pub(crate) fn run(query: &Query, inputs: Vec<Val>, each: &mut dyn FnMut(&Val) ->
     let code = format!("def now: $__now; {}", query.filter);
     let mut variables = query.variables.clone();
     let named = serde_json::Map::from_iter(
-        variables.iter().map(|(k, v)| (k.clone(), serde_json::from_str(v).unwrap_or(serde_json::Value::Null))),
+        variables
+            .iter()
+            .map(|(k, v)| (k.clone(), serde_json::from_str(v).unwrap_or(serde_json::Value::Null))),
     );
     variables.insert("__now".into(), format!("{}", query.now));
     variables.insert("ENV".into(), "{}".into());
@@ -276,29 +296,31 @@ pub(crate) fn run(query: &Query, inputs: Vec<Val>, each: &mut dyn FnMut(&Val) ->
     let funs = jaq_core::funs::<Kind>()
         .chain(jaq_std::funs::<Kind>())
         .chain(jaq_json::funs())
-        .filter(|(name, ..)| !matches!(*name, "now" | "env" | "localtime" | "strflocaltime" | "halt"))
+        .filter(|(name, ..)| !matches!(*name, "now" | "env" | "localtime" | "strflocaltime"))
         .chain(input);
     let arena = Arena::default();
-    let modules = Loader::new(defs).load(&arena, File { code: code.as_str(), path: () }).map_err(|errors| {
-        let found = errors.into_iter().map(|(_, error)| match error {
-            jaq_core::load::Error::Parse(list) => list.first().map(|(_, found)| *found),
-            jaq_core::load::Error::Lex(list) => list.first().map(|(_, found)| *found),
-            jaq_core::load::Error::Io(_) => None,
-        });
-        let found = found.flatten().next().unwrap_or("");
-        let what = match found.split_whitespace().next() {
-            None => "syntax error, unexpected end of file".to_owned(),
-            Some(token) => format!("syntax error, unexpected '{token}'"),
-        };
-        Trouble::Compile(format!("{what} at <top-level>, line 1:\n{}", query.filter))
-    })?;
+    let modules =
+        Loader::new(defs).load(&arena, File { code: code.as_str(), path: () }).map_err(|errors| {
+            let found = errors.into_iter().map(|(_, error)| match error {
+                jaq_core::load::Error::Parse(list) => list.first().map(|(_, found)| *found),
+                jaq_core::load::Error::Lex(list) => list.first().map(|(_, found)| *found),
+                jaq_core::load::Error::Io(_) => None,
+            });
+            let found = found.flatten().next().unwrap_or("");
+            let what = match found.split_whitespace().next() {
+                None => "syntax error, unexpected end of file".to_owned(),
+                Some(token) => format!("syntax error, unexpected '{token}'"),
+            };
+            Trouble::Compile(format!("{what} at <top-level>, line 1:\n{}", query.filter))
+        })?;
     let filter = Compiler::default()
         .with_funs(funs)
         .with_global_vars(names.iter().map(String::as_str))
         .compile(modules)
         .map_err(|errors| {
             let first = errors.into_iter().flat_map(|(_, list)| list).next();
-            let (name, kind) = first.map_or(("", String::new()), |(name, kind)| (name, kind.as_str().to_owned()));
+            let (name, kind) =
+                first.map_or(("", String::new()), |(name, kind)| (name, kind.as_str().to_owned()));
             let what = if kind.contains("variable") {
                 format!("{name} is not defined")
             } else {
@@ -320,13 +342,40 @@ pub(crate) fn run(query: &Query, inputs: Vec<Val>, each: &mut dyn FnMut(&Val) ->
         let Some(value) = next else { return Ok(()) };
         let value = value.map_err(Trouble::Run)?;
         let ctx = Ctx::<Kind>::new(data.clone(), Vars::new(values.clone()));
-        for result in filter.id.run((ctx, value)).map(unwrap_valr) {
-            match result {
+        for result in filter.id.run((ctx, value)) {
+            match result.map_err(jaq_core::Exn::get_err) {
                 Ok(value) if each(&value) => {}
                 Ok(_) => return Err(Trouble::Limit),
-                Err(why) => return Err(Trouble::Run(reword(&why.to_string()))),
+                Err(Ok(why)) => return Err(Trouble::Run(reword(&why.to_string()))),
+                // `halt`.
+                Err(Err(_)) => return Ok(()),
             }
         }
+    }
+}
+
+/// One value through a filter.
+pub(in crate::posix) fn jq_filter(
+    filter: &str,
+    value: &serde_json::Value,
+    now: u64,
+) -> Result<Vec<serde_json::Value>, String> {
+    let (inputs, broken) = parse(value.to_string().as_bytes());
+    if let Some(why) = broken {
+        return Err(why);
+    }
+    let query = Query { filter: filter.to_owned(), now: now as f64 / 1e9, ..Query::default() };
+    let mut made = Vec::new();
+    let result = run(&query, inputs, &mut |value| {
+        let mut text = Vec::new();
+        put(value, &Form { compact: true, joined: true, ..Form::default() }, &mut text);
+        made.push(serde_json::from_slice(&text).unwrap_or(serde_json::Value::Null));
+        made.len() < 10_000
+    });
+    match result {
+        Ok(()) => Ok(made),
+        Err(Trouble::Compile(why) | Trouble::Run(why)) => Err(why),
+        Err(Trouble::Limit) => Err("too many results".into()),
     }
 }
 

@@ -24,7 +24,10 @@ pub(super) mod test;
 mod text;
 mod words;
 
+pub(super) use date::format as format_time;
 pub(crate) use input::{Filter, Go, Inputs, Lines, Whole};
+pub(super) use jq::jq_filter;
+pub(super) use run::duration;
 pub(super) use words::{format_printf, unescape};
 
 /// A tool under way.
@@ -157,7 +160,7 @@ const fn now(name: &'static str, usage: &'static str, run: fn(&[String], &mut Io
     Entry { name, usage, start: Start::Now(run) }
 }
 
-const fn later(
+pub(super) const fn later(
     name: &'static str,
     usage: &'static str,
     run: fn(&[String], &mut Io) -> Result<Box<dyn Tool>, i32>,
@@ -344,9 +347,13 @@ impl Known {
                 break;
             }
             if let Some(long) = arg.strip_prefix("--") {
-                let (name, value) = long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
+                let (name, value) =
+                    long.split_once('=').map_or((long, None), |(n, v)| (n, Some(v.to_owned())));
                 let Some((_, letter)) = self.long.iter().find(|(n, _)| *n == name) else {
-                    io.err(&format!("{0}: unrecognized option '--{name}'\nTry '{0} --help' for more information.\n", self.name));
+                    io.err(&format!(
+                        "{0}: unrecognized option '--{name}'\nTry '{0} --help' for more information.\n",
+                        self.name
+                    ));
                     return Err(self.misuse());
                 };
                 let value = match self.takes(*letter) {
@@ -367,7 +374,10 @@ impl Known {
             for (i, c) in letters.char_indices() {
                 match self.takes(c) {
                     None => {
-                        io.err(&format!("{0}: invalid option -- '{c}'\nTry '{0} --help' for more information.\n", self.name));
+                        io.err(&format!(
+                            "{0}: invalid option -- '{c}'\nTry '{0} --help' for more information.\n",
+                            self.name
+                        ));
                         return Err(self.misuse());
                     }
                     Some(false) => made.given.push((c, None)),
@@ -391,6 +401,11 @@ impl Known {
     fn misuse(&self) -> i32 {
         if matches!(self.name, "grep" | "sort" | "ls" | "diff" | "jq") { 2 } else { 1 }
     }
+}
+
+/// `2026-04-22 09:00:00`.
+pub(super) fn clock(now: u64) -> String {
+    date::format(now, "%Y-%m-%d %H:%M:%S")
 }
 
 /// Text for a message: lossy UTF-8.

@@ -32,7 +32,14 @@ struct Command {
 
 #[derive(Clone, Debug)]
 enum What {
-    Substitute { regex: Option<Regex>, with: Vec<Part>, all: bool, nth: usize, print: bool, write: Option<String> },
+    Substitute {
+        regex: Option<Regex>,
+        with: Vec<Part>,
+        all: bool,
+        nth: usize,
+        print: bool,
+        write: Option<String>,
+    },
     Print,
     Delete,
     DeleteFirst,
@@ -87,7 +94,15 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Started {
     let known = Known {
         name: "sed",
         letters: "nEre:f:si",
-        long: &[("quiet", 'n'), ("silent", 'n'), ("regexp-extended", 'E'), ("expression", 'e'), ("file", 'f'), ("in-place", 'i'), ("separate", 's')],
+        long: &[
+            ("quiet", 'n'),
+            ("silent", 'n'),
+            ("regexp-extended", 'E'),
+            ("expression", 'e'),
+            ("file", 'f'),
+            ("in-place", 'i'),
+            ("separate", 's'),
+        ],
     };
     // `-i.bak`: the suffix is attached.
     let mut suffix = None;
@@ -123,7 +138,8 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Started {
         }
     }
     let text = scripts.join("\n");
-    let mut parser = Parser { chars: text.chars().collect(), at: 0, extended: options.has('E') || options.has('r') };
+    let mut parser =
+        Parser { chars: text.chars().collect(), at: 0, extended: options.has('E') || options.has('r') };
     let commands = match parser.script() {
         Ok(commands) => commands,
         Err(why) => {
@@ -163,7 +179,9 @@ fn in_place(sed: &mut Sed, files: &VecDeque<String>, suffix: Option<&str>, io: &
             Ok(bytes) => bytes,
             Err(why) => {
                 let text = match why {
-                    crate::posix::FileError::IsDirectory => format!("sed: couldn't edit {file}: not a regular file\n"),
+                    crate::posix::FileError::IsDirectory => {
+                        format!("sed: couldn't edit {file}: not a regular file\n")
+                    }
                     why => format!("sed: can't read {file}: {why}\n"),
                 };
                 io.err(&text);

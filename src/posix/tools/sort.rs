@@ -2,7 +2,7 @@
 //!
 //! Always holds: it is stable where GNU's is, and compares bytes (as in the C locale) as a last resort.
 
-use super::{Io, Inputs, Known, Options, Tool, Whole, lossy};
+use super::{Inputs, Io, Known, Options, Tool, Whole, lossy};
 use std::cmp::Ordering;
 
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,19 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
     let known = Known {
         name: "sort",
         letters: "nruhVfbsgMk:t:o:czd",
-        long: &[("numeric-sort", 'n'), ("reverse", 'r'), ("unique", 'u'), ("human-numeric-sort", 'h'), ("version-sort", 'V'), ("ignore-case", 'f'), ("key", 'k'), ("field-separator", 't'), ("output", 'o'), ("stable", 's'), ("check", 'c')],
+        long: &[
+            ("numeric-sort", 'n'),
+            ("reverse", 'r'),
+            ("unique", 'u'),
+            ("human-numeric-sort", 'h'),
+            ("version-sort", 'V'),
+            ("ignore-case", 'f'),
+            ("key", 'k'),
+            ("field-separator", 't'),
+            ("output", 'o'),
+            ("stable", 's'),
+            ("check", 'c'),
+        ],
     };
     let options = known.read(args, io)?;
     for key in options.values('k') {
