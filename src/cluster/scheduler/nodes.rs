@@ -5,6 +5,7 @@
 
 use super::facts::{Facts, HostPort, Resources};
 use super::plugins::image_locality::image_id;
+use super::terms::{HOSTNAME, ZONE};
 use crate::apiserver::Store;
 use crate::object::{ObjectName, Pod, meta::MetaExt, quantity};
 use imbl::OrdMap;
@@ -109,6 +110,9 @@ pub struct NodeInfo {
     pub minding: u32,
     /// The images that are there, in ascending order.
     pub images: Vec<u64>,
+    /// The two labels that every pod's spreading asks for, found once.
+    hostname: Option<Box<str>>,
+    zone: Option<Box<str>>,
 }
 
 impl NodeInfo {
@@ -126,6 +130,8 @@ impl NodeInfo {
             sets: Vec::new(),
             minding: 0,
             images: Vec::new(),
+            hostname: None,
+            zone: None,
         };
         info.read_node(node);
         info
@@ -136,12 +142,18 @@ impl NodeInfo {
         self.allocatable = Resources::from_list(list);
         self.allowed_pods = list.and_then(|l| l.get("pods")).map_or(0, |q| quantity::of(q).units());
         self.images = images(node).into_keys().collect();
+        self.hostname = node.label(HOSTNAME).map(Box::from);
+        self.zone = node.label(ZONE).map(Box::from);
         self.node = node.clone();
     }
 
     /// The value of a label of the node.
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.node.label(key)
+        match key {
+            HOSTNAME => self.hostname.as_deref(),
+            ZONE => self.zone.as_deref(),
+            _ => self.node.label(key),
+        }
     }
 
     /// How many pods of these label sets (in ascending order) there are.
