@@ -207,8 +207,9 @@ impl App {
     }
 
     fn machine(&mut self, action: &machines::Action, said: Word, name: &str) {
-        let Some(play) = &self.play else { return };
-        let said = match play.session.client().machine(action) {
+        let Some(play) = &mut self.play else { return };
+        let outcome = play.session.machine(action);
+        let said = match outcome {
             Ok(()) => self.fill(said, &[name]),
             Err(why) => why,
         };
