@@ -150,6 +150,7 @@ pub static ROOT: Command = Command {
 /// Every command, in the order of the help text.
 pub static ALL: &[&Command] = &[
     // Reading.
+    &super::explain::COMMAND,
     &super::get::COMMAND,
     &super::describe::COMMAND,
     &super::logs::COMMAND,

@@ -25,6 +25,7 @@ pub mod edit;
 pub mod errors;
 pub mod events;
 pub mod exec;
+pub mod explain;
 pub mod expose;
 pub mod flags;
 pub mod get;
