@@ -419,8 +419,9 @@ mod tests {
             pod(&mut lab, &format!("p{i:03}"), &format!("10.244.1.{i}"), 80);
         }
         lab.pods_ready().advance(100);
-        let mut sizes: Vec<usize> =
-            lab.all::<EndpointSlice>().iter().map(|s| s.endpoints.iter().flatten().count()).collect();
+        let mut slices = lab.all::<EndpointSlice>();
+        slices.retain(|s| s.label(SERVICE_NAME) == Some("shop"));
+        let mut sizes: Vec<usize> = slices.iter().map(|s| s.endpoints.iter().flatten().count()).collect();
         sizes.sort_unstable();
         assert_eq!(sizes, [50, 100]);
     }

@@ -5,6 +5,7 @@
 //! order; after the first that fails only a [`Write::StatusAfter`] still happens, and the key is tried again with
 //! growing waits.
 
+pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
@@ -12,15 +13,20 @@ pub mod endpoint_slice;
 pub mod endpoints;
 pub mod garbage_collector;
 pub mod history;
+pub mod hpa;
+pub mod job;
 #[cfg(test)]
 mod lab;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod nodes;
 pub mod pod_gc;
+pub mod provisioner;
 pub mod pv_binder;
 pub mod replicaset;
+pub mod resource_quota;
 pub mod service_account;
+pub mod service_lb;
 pub mod service_pods;
 pub mod stateful_set;
 pub mod support;
@@ -158,6 +164,12 @@ pub const CONTROLLERS: &[Controller] = &[
     taint_eviction::CONTROLLER,
     pod_gc::CONTROLLER,
     disruption::CONTROLLER,
+    provisioner::CONTROLLER,
+    service_lb::CONTROLLER,
+    job::CONTROLLER,
+    cron_job::CONTROLLER,
+    hpa::CONTROLLER,
+    resource_quota::CONTROLLER,
     garbage_collector::CONTROLLER,
     service_account::CONTROLLER,
     service_account::ROOT_CA,

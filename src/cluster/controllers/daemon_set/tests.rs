@@ -9,7 +9,11 @@ fn node(lab: &mut Lab, name: &str, taints: Value) {
         "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"n": name}},
         "spec": {}
     }));
-    // A new node is tainted as not ready; here it is what the test says.
+    // A new node is tainted as not ready until its kubelet has spoken; here the test speaks.
+    lab.edit_status::<Node>(name, |node| {
+        node.status.get_or_insert_default().conditions =
+            serde_json::from_value(json!([{"type": "Ready", "status": "True"}])).expect("conditions");
+    });
     let taints = serde_json::from_value(taints).expect("taints");
     lab.edit::<Node>(name, |node| node.spec.get_or_insert_default().taints = taints);
 }
