@@ -2,7 +2,7 @@
 
 mod limit_ranger;
 mod pods;
-mod quota;
+pub mod quota;
 mod storage;
 
 pub use quota::usage;

@@ -39,7 +39,8 @@ fn target(view: &View, namespace: &str, spec: &HorizontalPodAutoscalerSpec) -> R
     let kind = Kind::find(reference.api_version.as_deref().unwrap_or("v1"), &reference.kind);
     let kind = kind.ok_or_else(|| format!("no matches for kind \"{}\" in group \"\"", reference.kind))?;
     let missing = || format!("{} \"{}\" not found", kind.info().resource(), reference.name);
-    let object = view.store.get(&ObjectKey::new(kind, namespace, reference.name.as_str())).ok_or_else(missing)?;
+    let object =
+        view.store.get(&ObjectKey::new(kind, namespace, reference.name.as_str())).ok_or_else(missing)?;
     let replicas = match object {
         Object::Deployment(d) => d.spec.as_ref().and_then(|s| s.replicas),
         Object::ReplicaSet(r) => r.spec.as_ref().and_then(|s| s.replicas),
@@ -72,7 +73,7 @@ fn resized(object: &Object, replicas: i32) -> Option<Object> {
 
 fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let Some(Object::HorizontalPodAutoscaler(stored)) = view.store.get(key) else { return Vec::new() };
-    let Some(spec) = &stored.spec else { return Vec::new() };
+    let spec = &stored.spec;
     let mut changed = HorizontalPodAutoscaler::clone(stored);
     let mut writes = vec![Write::Again(PERIOD)];
     match target(view, &key.name.namespace, spec) {
@@ -105,7 +106,7 @@ fn scale(
     target: &Target,
     writes: &mut Vec<Write>,
 ) {
-    let Some(spec) = &stored.spec else { return };
+    let spec = &stored.spec;
     let (least, most) = (spec.min_replicas.unwrap_or(1), spec.max_replicas);
     changed.status.get_or_insert_default().current_replicas = Some(target.replicas);
     let bounded = match target.replicas {
@@ -146,7 +147,8 @@ fn scale(
 /// Why a metric cannot be had: reason, text, and what was being got.
 fn unmeasured(metric: &MetricSpec) -> (&'static str, String, String) {
     if let Some(resource) = &metric.resource {
-        let (name, what) = (&resource.name, if resource.target.type_ == "Utilization" { "utilization" } else { "usage" });
+        let (name, what) =
+            (&resource.name, if resource.target.type_ == "Utilization" { "utilization" } else { "usage" });
         let got = format!(
             "unable to get metrics for resource {name}: unable to fetch metrics from resource metrics API: {NO_SERVER} \
              (get pods.metrics.k8s.io)"

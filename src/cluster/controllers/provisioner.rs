@@ -14,8 +14,8 @@ use crate::object::{
 };
 use k8s_openapi::api::core::v1::{
     CSIPersistentVolumeSource, HostPathVolumeSource, Node, NodeSelector, NodeSelectorRequirement,
-    NodeSelectorTerm, ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimCondition,
-    PersistentVolumeSpec, VolumeNodeAffinity,
+    NodeSelectorTerm, ObjectReference, PersistentVolume, PersistentVolumeClaim,
+    PersistentVolumeClaimCondition, PersistentVolumeSpec, VolumeNodeAffinity,
 };
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -96,7 +96,12 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     }
 }
 
-fn normal(claim: &Arc<PersistentVolumeClaim>, component: &'static str, reason: &'static str, text: String) -> Write {
+fn normal(
+    claim: &Arc<PersistentVolumeClaim>,
+    component: &'static str,
+    reason: &'static str,
+    text: String,
+) -> Write {
     Write::Event(Note::normal(&Object::PersistentVolumeClaim(claim.clone()), component, reason, text))
 }
 
@@ -129,7 +134,12 @@ fn provision(view: &View, claim: &Arc<PersistentVolumeClaim>, driver: &'static D
         let about = Object::PersistentVolumeClaim(claim.clone());
         return vec![Write::Event(Note::warning(&about, driver.name, "ProvisioningFailed", text))];
     }
-    let done = normal(claim, driver.name, "ProvisioningSucceeded", format!("Successfully provisioned volume {name}"));
+    let done = normal(
+        claim,
+        driver.name,
+        "ProvisioningSucceeded",
+        format!("Successfully provisioned volume {name}"),
+    );
     let volume = volume(view, claim, class, driver);
     let create = Write::Create { object: volume.into_object(), done: None, failed: None };
     vec![create, done, Write::Remember(None)]
@@ -167,11 +177,8 @@ fn volume(
     };
     let mut finalizers = None;
     if driver.host_path {
-        let path = format!(
-            "/opt/local-path-provisioner/{name}_{}_{}",
-            claim.namespace_str(),
-            claim.name_str()
-        );
+        let path =
+            format!("/opt/local-path-provisioner/{name}_{}_{}", claim.namespace_str(), claim.name_str());
         spec.host_path = Some(HostPathVolumeSource { path, type_: Some("DirectoryOrCreate".to_owned()) });
     } else {
         finalizers = Some(vec![FINALIZER.to_owned()]);
@@ -290,7 +297,8 @@ fn expand(view: &View, claim: &Arc<PersistentVolumeClaim>, driver: &'static Driv
             type_: RESIZE_PENDING.to_owned(),
             status: "True".to_owned(),
             message: Some(
-                "Waiting for user to (re-)start a pod to finish file system resize of volume on node.".to_owned(),
+                "Waiting for user to (re-)start a pod to finish file system resize of volume on node."
+                    .to_owned(),
             ),
             last_transition_time: Some(view.now.to_api()),
             ..PersistentVolumeClaimCondition::default()
@@ -308,9 +316,8 @@ fn is_mounted(view: &View, claim: &PersistentVolumeClaim) -> bool {
     let uses = |pod: &&Arc<Pod>| {
         let mut volumes = pod.spec.volumes.iter().flatten();
         pod.status.phase.as_deref() == Some("Running")
-            && volumes.any(|v| {
-                v.persistent_volume_claim.as_ref().is_some_and(|c| c.claim_name == claim.name_str())
-            })
+            && volumes
+                .any(|v| v.persistent_volume_claim.as_ref().is_some_and(|c| c.claim_name == claim.name_str()))
     };
     view.store.all_in::<Pod>(claim.namespace_str()).any(|p| uses(&p))
 }
@@ -337,7 +344,11 @@ mod tests {
     }
 
     fn phase(lab: &Lab) -> String {
-        lab.get::<PersistentVolumeClaim>("data").status.as_ref().and_then(|s| s.phase.clone()).unwrap_or_default()
+        lab.get::<PersistentVolumeClaim>("data")
+            .status
+            .as_ref()
+            .and_then(|s| s.phase.clone())
+            .unwrap_or_default()
     }
 
     #[test]

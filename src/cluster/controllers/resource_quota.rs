@@ -38,7 +38,8 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
 }
 
 fn ended(change: &Change) -> bool {
-    let phase = |o: &Option<Object>| o.as_ref().and_then(|o| o.cast::<Pod>()).map(|p| super::support::is_finished(p));
+    let phase =
+        |o: &Option<Object>| o.as_ref().and_then(|o| o.cast::<Pod>()).map(|p| super::support::is_finished(p));
     phase(&change.old) != phase(&change.new)
 }
 

@@ -34,7 +34,9 @@ fn address(service: &Service) -> Option<&str> {
 fn wants(service: &Service) -> bool {
     let Some(spec) = &service.spec else { return false };
     // A class is some other controller's business.
-    spec.type_.as_deref() == Some("LoadBalancer") && spec.load_balancer_class.is_none() && !service.is_terminating()
+    spec.type_.as_deref() == Some("LoadBalancer")
+        && spec.load_balancer_class.is_none()
+        && !service.is_terminating()
 }
 
 fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
@@ -73,8 +75,11 @@ fn ensure(view: &View, service: &Arc<Service>) -> Vec<Write> {
         let text = "Error syncing load balancer: failed to ensure load balancer: no addresses left";
         return vec![Write::Event(Note::warning(&about, CONTROLLER.name, "SyncLoadBalancerFailed", text))];
     };
-    let ingress =
-        LoadBalancerIngress { ip: Some(ip), ip_mode: Some("VIP".to_owned()), ..LoadBalancerIngress::default() };
+    let ingress = LoadBalancerIngress {
+        ip: Some(ip),
+        ip_mode: Some("VIP".to_owned()),
+        ..LoadBalancerIngress::default()
+    };
     let mut changed = Service::clone(service);
     changed.metadata.finalizers.get_or_insert_default();
     changed.status.get_or_insert_default().load_balancer =

@@ -41,7 +41,7 @@ struct Sync<'a> {
 
 fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let Some(Object::CronJob(cron)) = view.store.get(key) else { return Vec::new() };
-    let Some(spec) = &cron.spec else { return Vec::new() };
+    let spec = &cron.spec;
     let jobs = view.store.owned::<Job>(cron.uid_str()).filter(|j| j.controlled_by(cron.uid_str())).cloned();
     let mut sync = Sync {
         view: *view,
@@ -67,7 +67,9 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
 /// `Complete` or `Failed`, once the Job is over.
 fn outcome(job: &Job) -> Option<&str> {
     let mut conditions = job.status.iter().flat_map(|s| s.conditions.iter().flatten());
-    conditions.find(|c| (c.type_ == "Complete" || c.type_ == "Failed") && c.status == "True").map(|c| c.type_.as_str())
+    conditions
+        .find(|c| (c.type_ == "Complete" || c.type_ == "Failed") && c.status == "True")
+        .map(|c| c.type_.as_str())
 }
 
 impl Sync<'_> {
@@ -118,8 +120,12 @@ impl Sync<'_> {
             ("Failed", self.spec.failed_jobs_history_limit.unwrap_or(1)),
         ];
         for (wanted, limit) in limits {
-            let mut done: Vec<Arc<Job>> =
-                self.jobs.iter().filter(|j| outcome(j) == Some(wanted) && !j.is_terminating()).cloned().collect();
+            let mut done: Vec<Arc<Job>> = self
+                .jobs
+                .iter()
+                .filter(|j| outcome(j) == Some(wanted) && !j.is_terminating())
+                .cloned()
+                .collect();
             done.sort_by_key(|j| (j.created(), j.name_str().to_owned()));
             let surplus = done.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
             for job in done.into_iter().take(surplus) {
@@ -162,7 +168,8 @@ impl Sync<'_> {
         let active = self.status.active.clone().unwrap_or_default();
         match self.spec.concurrency_policy.as_deref() {
             Some("Forbid") if !active.is_empty() => {
-                let text = "Not starting job because prior execution is running and concurrency policy is Forbid";
+                let text =
+                    "Not starting job because prior execution is running and concurrency policy is Forbid";
                 self.writes.push(Write::Event(self.note("Normal", "JobAlreadyActive", text)));
                 return;
             }
@@ -255,7 +262,9 @@ mod tests {
             lab.advance(1000);
             let told = lab.events("CronJob").iter().filter(|e| e.contains("condition: Complete")).count();
             assert_eq!(told, expected, "{policy}");
-            assert!(lab.get::<CronJob>("tick").status.as_ref().is_some_and(|s| s.last_successful_time.is_some()));
+            assert!(
+                lab.get::<CronJob>("tick").status.as_ref().is_some_and(|s| s.last_successful_time.is_some())
+            );
         }
     }
 }

@@ -11,7 +11,9 @@ use super::support::{self, Owner, PodMaker};
 use super::{Controller, Keys, View, Write};
 use crate::apiserver::{Change, DeleteOptions};
 use crate::cluster::events::Note;
-use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SECOND, SimTime, meta::MetaExt, selector::Selector};
+use crate::object::{
+    Kind, Object, ObjectKey, Pod, Resource, SECOND, SimTime, meta::MetaExt, selector::Selector,
+};
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -109,7 +111,9 @@ impl Sync<'_> {
 
     /// Deletes a Job that has been over for long enough.
     fn expire(&mut self) {
-        let Some(ttl) = self.spec.ttl_seconds_after_finished.filter(|_| !self.job.is_terminating()) else { return };
+        let Some(ttl) = self.spec.ttl_seconds_after_finished.filter(|_| !self.job.is_terminating()) else {
+            return;
+        };
         let Some(since) = status::over_since(&self.status) else { return };
         let due = since + support::seconds(ttl.into());
         if due > self.view.now {
@@ -234,7 +238,13 @@ impl Sync<'_> {
     fn follow_suspension(&mut self, suspended: bool) {
         let told = status::is_true(&self.status, "Suspended");
         if suspended && !told {
-            status::set(&mut self.status, "Suspended", "True", ("JobSuspended", "Job suspended"), self.view.now);
+            status::set(
+                &mut self.status,
+                "Suspended",
+                "True",
+                ("JobSuspended", "Job suspended"),
+                self.view.now,
+            );
             self.status.start_time = None;
             self.writes.push(self.note("Suspended", "Job suspended"));
         } else if !suspended && told {

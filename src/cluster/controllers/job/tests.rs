@@ -30,7 +30,12 @@ fn end(lab: &mut Lab, phase: &str) {
 
 fn conditions(lab: &Lab) -> Vec<String> {
     let status = lab.get::<Job>("once").status.clone().unwrap_or_default();
-    status.conditions.into_iter().flatten().map(|c| format!("{} {}", c.type_, c.reason.unwrap_or_default())).collect()
+    status
+        .conditions
+        .into_iter()
+        .flatten()
+        .map(|c| format!("{} {}", c.type_, c.reason.unwrap_or_default()))
+        .collect()
 }
 
 #[test]
