@@ -17,11 +17,21 @@ pub struct Streams {
 struct Buffers {
     stdin: VecDeque<u8>,
     stdin_closed: bool,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
+    /// What was written, in order: whether to standard error, and the bytes.
+    output: VecDeque<(bool, Vec<u8>)>,
     terminal: bool,
     columns: u16,
     wants_input: bool,
+}
+
+impl Buffers {
+    fn put(&mut self, error: bool, bytes: &[u8]) {
+        match self.output.back_mut() {
+            _ if bytes.is_empty() => {}
+            Some((last, run)) if *last == error => run.extend_from_slice(bytes),
+            _ => self.output.push_back((error, bytes.to_vec())),
+        }
+    }
 }
 
 impl Streams {
@@ -38,22 +48,22 @@ impl Streams {
 
     /// Prints to standard output.
     pub fn print(&self, text: &str) {
-        self.inner.borrow_mut().stdout.extend_from_slice(text.as_bytes());
+        self.inner.borrow_mut().put(false, text.as_bytes());
     }
 
     /// Writes bytes to standard output.
     pub fn write(&self, bytes: &[u8]) {
-        self.inner.borrow_mut().stdout.extend_from_slice(bytes);
+        self.inner.borrow_mut().put(false, bytes);
     }
 
     /// Prints to standard error.
     pub fn error(&self, text: &str) {
-        self.inner.borrow_mut().stderr.extend_from_slice(text.as_bytes());
+        self.inner.borrow_mut().put(true, text.as_bytes());
     }
 
     /// Writes bytes to standard error.
     pub fn write_error(&self, bytes: &[u8]) {
-        self.inner.borrow_mut().stderr.extend_from_slice(bytes);
+        self.inner.borrow_mut().put(true, bytes);
     }
 
     /// Whether standard output is a terminal.
@@ -103,8 +113,23 @@ impl Streams {
 
     /// The runner's side: takes standard output and standard error so far.
     pub fn take_output(&self) -> (Vec<u8>, Vec<u8>) {
-        let mut inner = self.inner.borrow_mut();
-        (std::mem::take(&mut inner.stdout), std::mem::take(&mut inner.stderr))
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        for (error, run) in self.inner.borrow_mut().output.drain(..) {
+            if error { stderr.extend(run) } else { stdout.extend(run) }
+        }
+        (stdout, stderr)
+    }
+
+    /// The runner's side: takes the next run of standard output and the run of standard error behind it, so that a
+    /// terminal shows both in the order of writing. Says whether there is more.
+    pub fn take_in_order(&self) -> (Vec<u8>, Vec<u8>, bool) {
+        let output = &mut self.inner.borrow_mut().output;
+        let mut next = |error: bool| match output.front() {
+            Some((kind, _)) if *kind == error => output.pop_front().map(|(_, run)| run).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let (stdout, stderr) = (next(false), next(true));
+        (stdout, stderr, !output.is_empty())
     }
 }
 

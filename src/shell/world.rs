@@ -205,13 +205,15 @@ impl World for Outside {
             child.future = None;
             child.status = Some(status);
         }
-        let (stdout, stderr) = child.streams.take_output();
+        // In the order of writing; the status comes with the last of it.
+        let (stdout, stderr, more) = child.streams.take_in_order();
         let reads = child.status.is_none() && !child.eof && child.streams.wants_input();
-        let status = child.status;
+        let status = child.status.filter(|_| !more);
+        let wake = more.then_some(0);
         if status.is_none() {
             self.children.insert(id.0, child);
         }
-        ChildOutput { stdout, stderr, reads, status, wake: None }
+        ChildOutput { stdout, stderr, reads, status, wake }
     }
 
     fn signal(&mut self, id: ChildId, signal: i32) {
