@@ -53,7 +53,6 @@ pub(super) fn drive_ending(cx: &mut Context, run: &mut PodRun) {
 /// When a container's stage changes by itself.
 pub(super) fn deadline(container: &ContainerRun, ending: bool) -> SimTime {
     match &container.stage {
-        Stage::Blocked => NEVER,
         Stage::Pulling { done, .. } if !ending => *done,
         Stage::Refused { retry, .. } if !ending => *retry,
         Stage::Creating(at) if !ending => *at,
@@ -139,19 +138,21 @@ fn begin(cx: &mut Context, run: &mut PodRun, index: usize) {
         return;
     }
     notes::of_container(cx, index, false, "Pulling", format!("Pulling image \"{name}\""));
+    let (asked, jitter) = (cx.now, cx.jitter(timing::PULL_RESOLVE / 5));
+    let coming = present || cx.kubelet().is_some_and(|k| k.pulling.contains_key(&full));
     let took = match images::pull(&reference) {
-        Ok(_) if present => timing::PULL_RESOLVE,
+        // What is there, or comes with another pod's pull, needs no second download.
+        Ok(_) if coming => timing::PULL_RESOLVE / 2,
         Ok(bytes) => timing::PULL_RESOLVE + bytes.saturating_mul(SECOND) / timing::PULL_BYTES_PER_SECOND,
         Err(_) => timing::PULL_REFUSED,
     };
-    let took = took + cx.jitter(took / 10);
-    let asked = cx.now;
+    let took = took + jitter;
     let began = cx.kubelet().map_or(asked, |k| {
         let began = k.pulls_until.max(asked);
         k.pulls_until = began + took;
+        k.pulling.insert(full, began + took);
         began
     });
-    // Another pod's pull may bring it meanwhile: then only the registry is asked again.
     run.containers[index].stage = Stage::Pulling { asked, began, done: began + took };
 }
 
@@ -188,6 +189,7 @@ fn pulled(cx: &mut Context, run: &mut PodRun, index: usize) {
             notes::of_container(cx, index, false, "Pulled", text);
             let full: Arc<str> = Arc::from(reference.full());
             if let Some(kubelet) = cx.kubelet() {
+                kubelet.pulling.remove(&full);
                 kubelet.images.insert(full);
             }
             create(cx, run, index);

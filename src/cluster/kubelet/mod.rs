@@ -55,6 +55,8 @@ pub struct Kubelet {
     pub(crate) pods: OrdMap<ObjectName, Option<Arc<PodRun>>>,
     /// Images that are there, by full name.
     pub(crate) images: OrdSet<Arc<str>>,
+    /// Images that are being pulled, and when each is there.
+    pub(crate) pulling: OrdMap<Arc<str>, SimTime>,
     /// When the pulls that were asked for are over: one at a time.
     pub(crate) pulls_until: SimTime,
     /// Addresses given to pods.

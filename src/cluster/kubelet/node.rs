@@ -38,6 +38,7 @@ pub fn add_node(cluster: &mut Cluster, config: &NodeConfig) {
         down: None,
         pods: OrdMap::new(),
         images: present,
+        pulling: OrdMap::new(),
         pulls_until: SimTime(0),
         addresses: OrdMap::new(),
         last_address: 1,
@@ -274,6 +275,7 @@ pub(super) fn booted(cluster: &mut Cluster, node: &str) {
     let Some(kubelet) = cluster.kubelets.get_mut(&node) else { return };
     let Some(down) = kubelet.down.take() else { return };
     kubelet.pulls_until = now;
+    kubelet.pulling = OrdMap::new();
     kubelet.addresses = OrdMap::new();
     let names: Vec<ObjectName> = kubelet.pods.keys().cloned().collect();
     for name in &names {

@@ -9,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::cluster::network::{HttpCall, Outcome};
 use crate::cluster::workload::images::{self, Behaviour};
 use crate::cluster::workload::process::{self, Sink};
+use crate::cluster::workload::server::PEER_HEADER;
 use crate::cluster::workload::{http, rootfs::Spot};
 use crate::object::{ObjectName, Pod, SECOND, SimTime};
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe};
@@ -329,6 +330,10 @@ fn http_get(
         get.http_headers.iter().flatten().map(|h| (h.name.clone(), h.value.clone())).collect();
     if !headers.iter().any(|(n, _)| n.eq_ignore_ascii_case("user-agent")) {
         headers.push(("User-Agent".to_owned(), "kube-probe/1.36".to_owned()));
+    }
+    // The kubelet speaks from the bridge of its node's pods.
+    if let Some(range) = ip.rsplit_once('.').map(|(range, _)| range) {
+        headers.push((PEER_HEADER.to_owned(), format!("{range}.1")));
     }
     let call =
         HttpCall { method: "GET".to_owned(), host: host.clone(), port, path, headers, body: Vec::new() };

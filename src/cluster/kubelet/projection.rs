@@ -52,7 +52,7 @@ pub(super) fn sources(volume: &Volume) -> Vec<(Kind, String)> {
 /// # Errors
 /// What is missing, in the kubelet's words.
 pub(super) fn tree_of(cluster: &Cluster, pod: &Pod, run: &PodRun, volume: &Volume) -> Result<Tree, String> {
-    let mut made = Made { cluster, pod, run, tree: Tree::default(), mode: 0o644 };
+    let mut made = Made { cluster, pod, run, tree: Tree::new(cluster.now().0), mode: 0o644 };
     if let Some(source) = &volume.config_map {
         made.mode = mode(source.default_mode);
         made.config_map(&source.name, source.items.as_deref(), source.optional == Some(true))?;

@@ -347,6 +347,7 @@ fn conditions(
 /// Reason and message of a condition that does not hold.
 type Bad = Option<(Option<String>, Option<String>)>;
 
+#[allow(clippy::unnecessary_wraps)] // one of the answers of the functions below
 fn bad(reason: &str, message: Option<String>) -> Bad {
     Some((Some(reason.to_owned()), message))
 }

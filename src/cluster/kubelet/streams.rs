@@ -11,6 +11,7 @@ use crate::cluster::workload::rootfs::Spot;
 use crate::cluster::workload::{process, server};
 use crate::object::{ObjectName, Pod, SimTime};
 use imbl::OrdMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// How much output a stream keeps for a client that does not read.
@@ -188,7 +189,7 @@ pub(super) fn read_log(cluster: &Cluster, pod: &Pod, spot: &Spot, previous: bool
 fn push_line(text: &mut String, line: &Line, timestamps: bool) {
     if timestamps {
         let time = jiff::Timestamp::from_nanosecond(i128::from(line.at.0)).unwrap_or_default();
-        text.push_str(&format!("{time:.9} "));
+        let _ = write!(text, "{time:.9} ");
     }
     text.push_str(&line.text);
     if line.ended {

@@ -1,4 +1,5 @@
 //! The pod subresources that need the node: `log`, `exec`, `attach`.
+#![allow(clippy::result_large_err)] // the API's error is a value that is answered, once a request
 
 use super::run::{ContainerRun, Stage, index_of, spec_of};
 use super::streams::{self, Follow, Stream, Tail};
@@ -8,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::cluster::workload::process::{self, Sink};
 use crate::cluster::workload::rootfs::Spot;
 use crate::object::{Kind, ObjectName, Pod, SimTime, meta::MetaExt};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Serves the pod subresources that need the node: `log`, `exec`, `attach`. `None` for any other request.
@@ -51,7 +53,7 @@ fn choose(pod: &Pod, request: &Request) -> Result<usize, ApiError> {
         names(&pod.spec.containers)
     );
     if let Some(init) = pod.spec.init_containers.as_ref().filter(|i| !i.is_empty()) {
-        message.push_str(&format!(" or one of the init containers: [{}]", names(init)));
+        let _ = write!(message, " or one of the init containers: [{}]", names(init));
     }
     Err(ApiError::bad_request(message))
 }
@@ -206,7 +208,7 @@ fn exec(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<B
     if let Err(why) = process::check_command(cluster, &spot, &pod, &argv) {
         let id = crate::cluster::workload::images::hex64(&format!("{}{argv:?}", cluster.now().0));
         let text = format!(
-            "Internal error occurred: error executing command in container: failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: unable to start container process: {why}"
+            "Internal error occurred: Internal error occurred: error executing command in container: failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: unable to start container process: {why}"
         );
         return Err(ApiError::new(500, "InternalError", text));
     }

@@ -89,7 +89,8 @@ fn mount_one(
         return check_host_path(cx, host);
     }
     if volume.empty_dir.is_some() || volume.image.is_some() || volume.git_repo.is_some() {
-        trees.entry(name).or_default();
+        let now = cx.now.0;
+        trees.entry(name).or_insert_with(|| Tree::new(now));
         return Ok(());
     }
     if let Some(claim) = claim_of(pod, volume) {
@@ -242,7 +243,7 @@ pub(crate) fn token_tree(cluster: &Cluster, pod: &Pod, run: &PodRun) -> Tree {
 pub(super) fn source_changed(cluster: &mut Cluster, key: &ObjectKey) {
     let mentions = |pod: &Pod| {
         let volumes = pod.spec.volumes.iter().flatten();
-        let mut named = volumes.flat_map(|v| projection::sources(v));
+        let mut named = volumes.flat_map(projection::sources);
         named.any(|(kind, name)| kind == key.kind && *name == *key.name.name)
     };
     let mut pods: Vec<(Arc<str>, ObjectName)> = Vec::new();

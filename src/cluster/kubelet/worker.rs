@@ -67,6 +67,7 @@ fn sync(cluster: &mut Cluster, node: &str, name: &ObjectName) {
             return;
         }
     }
+    #[allow(clippy::arc_with_non_send_sync)] // shared by clones of the cluster, never by threads
     let run = Arc::new(PodRun::new(&pod, now));
     work(cluster, node, name, pod, run, now);
 }
@@ -90,10 +91,11 @@ fn work(cluster: &mut Cluster, node: &str, name: &ObjectName, pod: Arc<Pod>, run
         kubelet.pods.insert(name.clone(), None);
     }
     let object = cx.pod.clone();
-    if statics::is_mirror(&object) && object.is_terminating() {
-        if let Some(renewed) = statics::renew(cx.cluster, &node, &object, Arc::make_mut(&mut run)) {
-            cx.pod = renewed;
-        }
+    if statics::is_mirror(&object)
+        && object.is_terminating()
+        && let Some(renewed) = statics::renew(cx.cluster, &node, &object, Arc::make_mut(&mut run))
+    {
+        cx.pod = renewed;
     }
     let object = cx.pod.clone();
     let over = drive(&mut cx, Arc::make_mut(&mut run));
@@ -146,15 +148,12 @@ fn drive_sandbox(cx: &mut Context, run: &mut PodRun) {
         if at > cx.now {
             return;
         }
-        match volumes::mount(cx, run) {
-            Ok(()) => {
-                let wait = timing::MOUNT + timing::SANDBOX + cx.jitter(timing::RUNTIME_SPREAD);
-                run.sandbox = Sandbox::Starting(cx.now + wait);
-            }
-            Err(()) => {
-                let wait = timing::MOUNT_BASE.saturating_mul(1 << tries.min(20)).min(timing::MOUNT_MAX);
-                run.sandbox = Sandbox::Mounting { at: cx.now + wait, tries: tries + 1 };
-            }
+        if volumes::mount(cx, run).is_ok() {
+            let wait = timing::MOUNT + timing::SANDBOX + cx.jitter(timing::RUNTIME_SPREAD);
+            run.sandbox = Sandbox::Starting(cx.now + wait);
+        } else {
+            let wait = timing::MOUNT_BASE.saturating_mul(1 << tries.min(20)).min(timing::MOUNT_MAX);
+            run.sandbox = Sandbox::Mounting { at: cx.now + wait, tries: tries + 1 };
         }
     }
     if let Sandbox::Starting(at) = run.sandbox

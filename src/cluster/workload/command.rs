@@ -121,13 +121,11 @@ fn belongs(server: &str, image: &Image) -> bool {
 pub fn is_shell(name: &str, image: &Image) -> bool {
     match (image.shell, name) {
         (Shell::None, _) => false,
-        (_, "sh") => true,
-        (Shell::Busybox, "ash") => true,
+        (_, "sh") | (Shell::Busybox, "ash") | (Shell::Debian, "bash" | "dash") => true,
         (Shell::Busybox, "bash") => {
             image.repository.ends_with("/bash") || image.repository.ends_with("netshoot")
         }
         (Shell::Busybox, "zsh") => image.repository.ends_with("netshoot"),
-        (Shell::Debian, "bash" | "dash") => true,
         _ => false,
     }
 }
@@ -182,7 +180,13 @@ pub const OWN: &[&str] =
 pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Option<String>), String> {
     let now = start.now;
     let Some(name) = argv.first() else {
-        return Err("no command specified".to_owned());
+        // What an image that the table does not know would run, nobody can say: it serves.
+        return match start.image.behaviour {
+            Behaviour::Generic | Behaviour::System => {
+                Ok((plain_server(start.image, start.spec), NEVER, None))
+            }
+            _ => Err("no command specified".to_owned()),
+        };
     };
     let plain = base(name);
     // An image's entry point hands over to what follows it.
@@ -198,7 +202,7 @@ pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Opti
     {
         return own_program(argv, start);
     }
-    exists(name, start.image, start.spec).map_err(|why| format!("{why}: unknown"))?;
+    exists(name, start.image, start.spec)?;
     if let Some(found) = server_of(argv, start) {
         return Ok(found);
     }
@@ -290,9 +294,9 @@ pub fn server_of(argv: &[String], start: &Start) -> Option<(Program, SimTime, Op
     }
     let (_, behaviour, ports) = SERVERS.iter().find(|(n, _, _)| *n == plain).copied()?;
     match behaviour {
-        Behaviour::Mysql => mysql(start),
-        Behaviour::HttpEcho => http_echo(rest, start),
-        Behaviour::Agnhost => agnhost(rest),
+        Behaviour::Mysql => Some(mysql(start)),
+        Behaviour::HttpEcho => Some(http_echo(rest, start)),
+        Behaviour::Agnhost => Some(agnhost(rest)),
         Behaviour::Redis => {
             let port = option(rest, "--port").and_then(|p| p.parse().ok()).unwrap_or(6379);
             serve(Server::new(behaviour, vec![port], None))
@@ -312,6 +316,9 @@ pub fn server_of(argv: &[String], start: &Start) -> Option<(Program, SimTime, Op
     }
 }
 
+/// A program, when it runs first, and what it says before it ends at once.
+type Started = (Program, SimTime, Option<String>);
+
 /// `-p 80`, `-p80`, `--port=80`.
 fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
     let at = args.iter().position(|a| a == name);
@@ -324,7 +331,7 @@ fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
     })
 }
 
-fn mysql(start: &Start) -> Option<(Program, SimTime, Option<String>)> {
+fn mysql(start: &Start) -> Started {
     let maria = start.image.repository.contains("mariadb");
     let mut names = vec!["MYSQL_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD"];
     if maria {
@@ -334,8 +341,8 @@ fn mysql(start: &Start) -> Option<(Program, SimTime, Option<String>)> {
             "MARIADB_RANDOM_ROOT_PASSWORD",
         ]);
     }
-    if names.iter().any(|n| start.environment.get(*n).is_some_and(|v| !v.is_empty())) {
-        return Some((server_program(Server::new(Behaviour::Mysql, vec![3306], None)), NEVER, None));
+    if names.iter().any(|n| start.environment.get(n).is_some_and(|v| !v.is_empty())) {
+        return (server_program(Server::new(Behaviour::Mysql, vec![3306], None)), NEVER, None);
     }
     let time = super::server::timestamp(start.now).strftime("%Y-%m-%d %H:%M:%S+00:00").to_string();
     let text = if maria {
@@ -347,20 +354,20 @@ fn mysql(start: &Start) -> Option<(Program, SimTime, Option<String>)> {
             "{time} [Note] [Entrypoint]: Entrypoint script for MySQL Server started.\n{time} [Note] [Entrypoint]: Switching to dedicated user 'mysql'\n{time} [Note] [Entrypoint]: Entrypoint script for MySQL Server started.\n{time} [ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n    You need to specify one of the following as an environment variable:\n    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD\n"
         )
     };
-    Some((Program::Ends(1), start.now + SECOND / 2, Some(text)))
+    (Program::Ends(1), start.now + SECOND / 2, Some(text))
 }
 
-fn http_echo(args: &[String], start: &Start) -> Option<(Program, SimTime, Option<String>)> {
+fn http_echo(args: &[String], start: &Start) -> Started {
     let text = option(args, "-text").or_else(|| option(args, "--text")).map(str::to_owned);
     let text = text.or_else(|| start.environment.get("ECHO_TEXT").cloned());
     let listen = option(args, "-listen").or_else(|| option(args, "--listen")).unwrap_or(":5678");
     let port = listen.rsplit(':').next().and_then(|p| p.parse().ok()).unwrap_or(5678);
     // Without a text the newer versions say hello to the world.
     let text = text.unwrap_or_else(|| "hello-world".to_owned());
-    Some((server_program(Server::new(Behaviour::HttpEcho, vec![port], Some(&text))), NEVER, None))
+    (server_program(Server::new(Behaviour::HttpEcho, vec![port], Some(&text))), NEVER, None)
 }
 
-fn agnhost(args: &[String]) -> Option<(Program, SimTime, Option<String>)> {
+fn agnhost(args: &[String]) -> Started {
     let verb = args.first().map_or("pause", String::as_str);
     let port = |name: &str, default: u16| option(args, name).and_then(|p| p.parse().ok()).unwrap_or(default);
     let server = match verb {
@@ -372,7 +379,7 @@ fn agnhost(args: &[String]) -> Option<(Program, SimTime, Option<String>)> {
         "pause" => Server::new(Behaviour::Pause, Vec::new(), None),
         _ => Server::new(Behaviour::Agnhost, vec![8080], Some("netexec")),
     };
-    Some((server_program(server), NEVER, None))
+    (server_program(server), NEVER, None)
 }
 
 /// Any command beside a container's first: a shell, a tool, or one of the world's own commands.
@@ -381,7 +388,7 @@ fn agnhost(args: &[String]) -> Option<(Program, SimTime, Option<String>)> {
 /// What the runtime says when it cannot be started.
 pub fn exec_program(argv: &[String], start: &Start, terminal: bool) -> Result<(Program, SimTime), String> {
     let Some(name) = argv.first() else { return Err("no command specified".to_owned()) };
-    exists(name, start.image, start.spec).map_err(|why| format!("{why}: unknown"))?;
+    exists(name, start.image, start.spec)?;
     let plain = base(name);
     let cwd = start.spec.working_dir.as_deref().filter(|d| !d.is_empty()).unwrap_or(start.image.workdir);
     let first = start.pid.saturating_sub(1);

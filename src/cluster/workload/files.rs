@@ -39,7 +39,12 @@ pub enum EntryKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     entries: OrdMap<Arc<str>, Entry>,
+    /// When the root was last changed.
+    modified: u64,
 }
+
+/// When images were built: 10 March 2026.
+pub const IMAGE_BUILT: u64 = 1_773_100_800 * crate::object::SECOND;
 
 /// Brings a path to the form that trees use: absolute from `/`, without `.`, `..` and empty parts.
 pub fn normalize(path: &str) -> String {
@@ -95,7 +100,7 @@ impl Tree {
     /// The entry at a path; the root is a directory that is not stored.
     pub fn get(&self, path: &str) -> Option<Entry> {
         if path == "/" {
-            return Some(Entry { kind: EntryKind::Directory, mode: 0o755, modified: 0 });
+            return Some(Entry { kind: EntryKind::Directory, mode: 0o755, modified: self.modified });
         }
         self.entries.get(path).cloned()
     }
@@ -122,6 +127,7 @@ impl Tree {
     /// Puts a file in, its directories included, whatever was there.
     pub fn put(&mut self, path: &str, content: &[u8], mode: u32, now: u64) {
         self.make_dirs(parent(path), now);
+        self.touch_parent(path, now);
         let entry = Entry { kind: EntryKind::File(Arc::from(content)), mode, modified: now };
         self.entries.insert(Arc::from(path), entry);
     }
@@ -139,8 +145,26 @@ impl Tree {
             return;
         }
         self.make_dirs(parent(path), now);
+        self.touch_parent(path, now);
         self.entries
             .insert(Arc::from(path), Entry { kind: EntryKind::Directory, mode: 0o755, modified: now });
+    }
+
+    /// An empty tree made at `now`.
+    pub fn new(now: u64) -> Self {
+        Self { modified: now, ..Self::default() }
+    }
+
+    /// A new entry changes its directory.
+    fn touch_parent(&mut self, path: &str, now: u64) {
+        match parent(path) {
+            "/" => self.modified = now,
+            above => {
+                if let Some(entry) = self.entries.get_mut(above) {
+                    entry.modified = now;
+                }
+            }
+        }
     }
 
     /// The whole content.
@@ -180,7 +204,10 @@ impl Tree {
             }
             Some(Entry { kind: EntryKind::Directory, .. }) => return Err(FileError::IsDirectory),
             Some(Entry { kind: EntryKind::Device(_), .. }) => return Ok(()),
-            None => (Vec::new(), 0o644),
+            None => {
+                self.touch_parent(path, now);
+                (Vec::new(), 0o644)
+            }
         };
         if bytes.len() + content.len() > FILE_LIMIT || self.entries.len() >= ENTRY_LIMIT {
             return Err(FileError::NoSpace);

@@ -5,6 +5,7 @@
 pub mod command;
 pub mod files;
 pub mod http;
+pub mod image_table;
 pub mod images;
 pub mod nginx;
 pub mod process;

@@ -38,7 +38,7 @@ pub fn sites(cluster: &mut Cluster, spot: &Spot) -> Option<Vec<Site>> {
     let names =
         rootfs::with_tree(cluster, spot, directory, |tree, inner, _| tree.list(inner))?.unwrap_or_default();
     let mut all = Vec::new();
-    for name in names.iter().filter(|n| n.ends_with(".conf")) {
+    for name in names.iter().filter(|n| std::path::Path::new(n).extension().is_some_and(|e| e == "conf")) {
         let text = rootfs::read(cluster, spot, &format!("{directory}/{name}")).unwrap_or_default();
         all.extend(parse(&String::from_utf8_lossy(&text))?);
     }
@@ -203,7 +203,7 @@ pub fn answer(cluster: &mut Cluster, _server: &Server, visit: &Visit) -> Answer 
         body.len(),
         agent(visit)
     );
-    let kind = if path.ends_with(".txt") { "text/plain" } else { "text/html" };
+    let kind = if path.rsplit('.').next() == Some("txt") { "text/plain" } else { "text/html" };
     let mut headers = vec![
         ("Server".to_owned(), server_name(cluster, visit)),
         ("Date".to_owned(), http_date(now)),

@@ -321,20 +321,16 @@ fn configure_nginx(cluster: &mut Cluster, spot: &Spot, pid: u32) -> Option<i32> 
     let now = cluster.now();
     let process = process_mut(cluster, spot, pid)?;
     let Program::Server(server) = &mut process.program else { return None };
-    match sites {
-        Some(sites) => {
-            server.ports = sites.iter().flat_map(|s| s.listen.iter().copied()).collect();
-            None
-        }
-        None => {
-            let time = server::timestamp(now).strftime("%Y/%m/%d %H:%M:%S").to_string();
-            let text = format!(
-                "{time} [emerg] 1#1: unexpected end of file, expecting \"}}\" in /etc/nginx/conf.d/default.conf:1\n"
-            );
-            write_log(cluster, spot, text.as_bytes());
-            Some(1)
-        }
+    if let Some(sites) = sites {
+        server.ports = sites.iter().flat_map(|s| s.listen.iter().copied()).collect();
+        return None;
     }
+    let time = server::timestamp(now).strftime("%Y/%m/%d %H:%M:%S").to_string();
+    let text = format!(
+        "{time} [emerg] 1#1: unexpected end of file, expecting \"}}\" in /etc/nginx/conf.d/default.conf:1\n"
+    );
+    write_log(cluster, spot, text.as_bytes());
+    Some(1)
 }
 
 fn run_machine(cluster: &mut Cluster, spot: &Spot, pid: u32, mut machine: Box<Machine>) -> Option<i32> {

@@ -3,7 +3,7 @@
 //! Always holds: the image's files are made when a container first touches its own layer, so a server that only runs
 //! costs nothing here.
 
-use super::files::{Tree, join, normalize};
+use super::files::{IMAGE_BUILT, Tree, join, normalize};
 use super::images::{self, Behaviour, Image, Shell};
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::run::{PodRun, spec_of};
@@ -12,6 +12,7 @@ use crate::object::{ObjectName, Pod, meta::MetaExt, pod::TOKEN_PATH};
 use crate::posix::FileError;
 use k8s_openapi::api::core::v1::Container;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A container of a pod on a node.
@@ -194,11 +195,12 @@ fn ensure(cluster: &mut Cluster, spot: &Spot, pod: &Pod, spec: &Container) {
     }
     let mut tree = image_files(spec.image.as_deref().unwrap_or(""));
     network_files(cluster, spot, pod, &mut tree);
+    let now = cluster.now().0;
     for mount in mounts(cluster, pod, spec, &|_| None) {
         if mount.part == "/" || !mount.path.rsplit('/').next().unwrap_or("").contains('.') {
-            tree.make_dirs(&mount.path, 0);
+            tree.make_dirs(&mount.path, now);
         } else {
-            tree.put(&mount.path, b"", 0o644, 0);
+            tree.put(&mount.path, b"", 0o644, now);
         }
     }
     for device in spec.volume_devices.iter().flatten() {
@@ -206,7 +208,7 @@ fn ensure(cluster: &mut Cluster, spot: &Spot, pod: &Pod, spec: &Container) {
         tree.put_device(&normalize(&device.device_path), bytes, cluster.now().0);
     }
     let message = spec.termination_message_path.as_deref().unwrap_or("/dev/termination-log");
-    tree.put(&normalize(message), b"", 0o666, 0);
+    tree.put(&normalize(message), b"", 0o666, now);
     if let Some(run) = run_mut(cluster, &spot.node, &spot.pod)
         && let Some(body) = run.containers.get_mut(spot.index).and_then(|c| c.body.as_mut())
     {
@@ -216,37 +218,36 @@ fn ensure(cluster: &mut Cluster, spot: &Spot, pod: &Pod, spec: &Container) {
 
 /// The files that the kubelet manages for a pod's network identity.
 fn network_files(cluster: &Cluster, spot: &Spot, pod: &Pod, tree: &mut Tree) {
-    let hostname = environment::hostname(pod);
-    tree.put("/etc/hostname", format!("{hostname}\n").as_bytes(), 0o644, 0);
+    let (hostname, now) = (environment::hostname(pod), cluster.now().0);
+    tree.put("/etc/hostname", format!("{hostname}\n").as_bytes(), 0o644, now);
     let mut hosts = "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n".to_owned();
     let run = run_of(cluster, &spot.node, &spot.pod);
     let ip = run.map(|r| environment::field_value(cluster, pod, r, "status.podIP")).unwrap_or_default();
     match pod.spec.subdomain.as_deref().filter(|s| !s.is_empty()) {
         Some(domain) => {
             let full = format!("{hostname}.{domain}.{}.svc.cluster.local", pod.namespace_str());
-            hosts.push_str(&format!("{ip}\t{full}\t{hostname}\n"));
+            let _ = writeln!(hosts, "{ip}\t{full}\t{hostname}");
         }
-        None => hosts.push_str(&format!("{ip}\t{hostname}\n")),
+        None => {
+            let _ = writeln!(hosts, "{ip}\t{hostname}");
+        }
     }
     if let Some(aliases) = pod.spec.host_aliases.as_ref().filter(|a| !a.is_empty()) {
         hosts.push_str("\n# Entries added by HostAliases.\n");
         for alias in aliases {
-            hosts.push_str(&format!(
-                "{}\t{}\n",
-                alias.ip,
-                alias.hostnames.clone().unwrap_or_default().join("\t")
-            ));
+            let _ =
+                writeln!(hosts, "{}\t{}", alias.ip, alias.hostnames.clone().unwrap_or_default().join("\t"));
         }
     }
-    tree.put("/etc/hosts", hosts.as_bytes(), 0o644, 0);
-    tree.put("/etc/resolv.conf", resolv_conf(pod).as_bytes(), 0o644, 0);
+    tree.put("/etc/hosts", hosts.as_bytes(), 0o644, now);
+    tree.put("/etc/resolv.conf", resolv_conf(pod).as_bytes(), 0o644, now);
     if pod.spec.host_network == Some(true) {
         let index = cluster.kubelets.get(&spot.node).map_or(0, |k| k.index);
         tree.put(
             "/etc/hosts",
             format!("127.0.0.1\tlocalhost\n{}\t{hostname}\n", node_ip(index)).as_bytes(),
             0o644,
-            0,
+            now,
         );
     }
 }
@@ -280,13 +281,13 @@ fn resolv_conf(pod: &Pod) -> String {
     }
     let mut text = String::new();
     if !searches.is_empty() {
-        text.push_str(&format!("search {}\n", searches.join(" ")));
+        let _ = writeln!(text, "search {}", searches.join(" "));
     }
     for server in servers {
-        text.push_str(&format!("nameserver {server}\n"));
+        let _ = writeln!(text, "nameserver {server}");
     }
     if !options.is_empty() {
-        text.push_str(&format!("options {}\n", options.join(" ")));
+        let _ = writeln!(text, "options {}", options.join(" "));
     }
     text
 }
@@ -294,7 +295,7 @@ fn resolv_conf(pod: &Pod) -> String {
 /// The files of an image, as far as somebody may look at them.
 fn image_files(name: &str) -> Tree {
     let image = images::of(name);
-    let mut tree = Tree::default();
+    let mut tree = Tree::new(IMAGE_BUILT);
     for directory in [
         "/bin",
         "/dev",
@@ -319,36 +320,41 @@ fn image_files(name: &str) -> Tree {
         "/var/run",
         "/var/tmp",
     ] {
-        tree.make_dirs(directory, 0);
+        tree.make_dirs(directory, IMAGE_BUILT);
     }
-    tree.put("/dev/null", b"", 0o666, 0);
+    tree.put("/dev/null", b"", 0o666, IMAGE_BUILT);
     let passwd = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-    tree.put("/etc/passwd", passwd.as_bytes(), 0o644, 0);
-    tree.put("/etc/group", b"root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n", 0o644, 0);
-    tree.put("/etc/os-release", os_release(name, &image).as_bytes(), 0o644, 0);
+    tree.put("/etc/passwd", passwd.as_bytes(), 0o644, IMAGE_BUILT);
+    tree.put("/etc/group", b"root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n", 0o644, IMAGE_BUILT);
+    tree.put("/etc/os-release", os_release(name, &image).as_bytes(), 0o644, IMAGE_BUILT);
     if image.shell != Shell::None {
         for tool in [
             "sh", "ls", "cat", "echo", "date", "sleep", "mkdir", "rm", "cp", "mv", "touch", "grep", "sed",
             "ps",
         ] {
-            tree.put(&format!("/bin/{tool}"), b"\x7fELF", 0o755, 0);
+            tree.put(&format!("/bin/{tool}"), b"\x7fELF", 0o755, IMAGE_BUILT);
         }
     }
     match image.behaviour {
         Behaviour::Nginx => nginx_files(&mut tree),
         Behaviour::Httpd => {
-            tree.put("/usr/local/apache2/htdocs/index.html", super::server::HTTPD_INDEX.as_bytes(), 0o644, 0);
+            tree.put(
+                "/usr/local/apache2/htdocs/index.html",
+                super::server::HTTPD_INDEX.as_bytes(),
+                0o644,
+                IMAGE_BUILT,
+            );
             tree.put(
                 "/usr/local/apache2/conf/httpd.conf",
                 b"ServerRoot \"/usr/local/apache2\"\n\nListen 80\n",
                 0o644,
                 0,
             );
-            tree.make_dirs("/usr/local/apache2/logs", 0);
+            tree.make_dirs("/usr/local/apache2/logs", IMAGE_BUILT);
         }
-        Behaviour::Redis => tree.make_dirs("/data", 0),
-        Behaviour::Postgres => tree.make_dirs("/var/lib/postgresql/data", 0),
-        Behaviour::Mysql => tree.make_dirs("/var/lib/mysql", 0),
+        Behaviour::Redis => tree.make_dirs("/data", IMAGE_BUILT),
+        Behaviour::Postgres => tree.make_dirs("/var/lib/postgresql/data", IMAGE_BUILT),
+        Behaviour::Mysql => tree.make_dirs("/var/lib/mysql", IMAGE_BUILT),
         _ => {}
     }
     tree
@@ -365,18 +371,18 @@ fn os_release(name: &str, image: &Image) -> String {
 }
 
 fn nginx_files(tree: &mut Tree) {
-    tree.put("/usr/share/nginx/html/index.html", super::server::NGINX_INDEX.as_bytes(), 0o644, 0);
+    tree.put("/usr/share/nginx/html/index.html", super::server::NGINX_INDEX.as_bytes(), 0o644, IMAGE_BUILT);
     tree.put(
         "/usr/share/nginx/html/50x.html",
         b"<html><head><title>Error</title></head><body><h1>An error occurred.</h1></body></html>\n",
         0o644,
         0,
     );
-    tree.put("/etc/nginx/nginx.conf", super::server::NGINX_CONF.as_bytes(), 0o644, 0);
-    tree.put("/etc/nginx/conf.d/default.conf", super::server::NGINX_DEFAULT.as_bytes(), 0o644, 0);
-    tree.put("/etc/nginx/mime.types", b"types {\n    text/html html htm shtml;\n}\n", 0o644, 0);
-    tree.put("/docker-entrypoint.sh", b"#!/bin/sh\nexec \"$@\"\n", 0o755, 0);
-    tree.put("/usr/sbin/nginx", b"\x7fELF", 0o755, 0);
-    tree.make_dirs("/docker-entrypoint.d", 0);
-    tree.make_dirs("/var/log/nginx", 0);
+    tree.put("/etc/nginx/nginx.conf", super::server::NGINX_CONF.as_bytes(), 0o644, IMAGE_BUILT);
+    tree.put("/etc/nginx/conf.d/default.conf", super::server::NGINX_DEFAULT.as_bytes(), 0o644, IMAGE_BUILT);
+    tree.put("/etc/nginx/mime.types", b"types {\n    text/html html htm shtml;\n}\n", 0o644, IMAGE_BUILT);
+    tree.put("/docker-entrypoint.sh", b"#!/bin/sh\nexec \"$@\"\n", 0o755, IMAGE_BUILT);
+    tree.put("/usr/sbin/nginx", b"\x7fELF", 0o755, IMAGE_BUILT);
+    tree.make_dirs("/docker-entrypoint.d", IMAGE_BUILT);
+    tree.make_dirs("/var/log/nginx", IMAGE_BUILT);
 }

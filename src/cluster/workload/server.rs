@@ -9,6 +9,7 @@ use crate::cluster::network::{HttpCall, HttpReply};
 use crate::object::{Pod, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
 use crate::posix::FileError;
 use k8s_openapi::api::core::v1::Container;
+use std::fmt::Write as _;
 
 /// What nginx shows where nothing else is.
 pub const NGINX_INDEX: &str = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n<style>\nhtml { color-scheme: light dark; }\nbody { width: 35em; margin: 0 auto;\nfont-family: Tahoma, Verdana, Arial, sans-serif; }\n</style>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n<p>If you see this page, the nginx web server is successfully installed and\nworking. Further configuration is required.</p>\n\n<p>For online documentation and support please refer to\n<a href=\"http://nginx.org/\">nginx.org</a>.<br/>\nCommercial support is available at\n<a href=\"http://nginx.com/\">nginx.com</a>.</p>\n\n<p><em>Thank you for using nginx.</em></p>\n</body>\n</html>\n";
@@ -242,12 +243,9 @@ fn whoami(cluster: &Cluster, visit: &Visit) -> String {
         "Hostname: {hostname}\nIP: 127.0.0.1\nIP: ::1\nIP: {ip}\nRemoteAddr: {}:41234\n",
         client(visit)
     );
-    text.push_str(&format!(
-        "{} {} HTTP/1.1\nHost: {}\n",
-        visit.call.method, visit.call.path, visit.call.host
-    ));
+    let _ = writeln!(text, "{} {} HTTP/1.1\nHost: {}", visit.call.method, visit.call.path, visit.call.host);
     for (name, value) in visit.call.headers.iter().filter(|(n, _)| n != PEER_HEADER) {
-        text.push_str(&format!("{name}: {value}\n"));
+        let _ = writeln!(text, "{name}: {value}");
     }
     text.push('\n');
     text

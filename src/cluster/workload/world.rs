@@ -14,6 +14,7 @@ use crate::posix::{
     Call, ChildId, ChildOutput, FileError, FileInfo, Flavour, World, net, resolve_path, tools,
 };
 use k8s_openapi::api::core::v1::Container;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// What a shell of a container lives in.
@@ -119,10 +120,10 @@ impl<'a> ContainerWorld<'a> {
             let argv = if process.argv.is_empty() { &own } else { &*process.argv };
             let (pid, command) = (process.pid, argv.join(" "));
             if busybox {
-                text.push_str(&format!("{pid:>5} root      0:00 {command}\n"));
+                let _ = writeln!(text, "{pid:>5} root      0:00 {command}");
             } else {
                 let name = argv.first().map_or("", |a| a.rsplit('/').next().unwrap_or(a));
-                text.push_str(&format!("{pid:>7} ?        00:00:00 {name}\n"));
+                let _ = writeln!(text, "{pid:>7} ?        00:00:00 {name}");
             }
         }
         text
@@ -144,7 +145,7 @@ impl<'a> ContainerWorld<'a> {
         let Some((spec, _)) = spec_of(&pod, self.spot.index) else { return text };
         for mount in rootfs::mounts(self.cluster, &pod, spec, &|_| None) {
             let mode = if mount.read_only { "ro" } else { "rw" };
-            text.push_str(&format!("/dev/sda1 on {} type ext4 ({mode},relatime)\n", mount.path));
+            let _ = writeln!(text, "/dev/sda1 on {} type ext4 ({mode},relatime)", mount.path);
         }
         text
     }
@@ -208,7 +209,7 @@ impl World for ContainerWorld<'_> {
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, FileError> {
-        self.look(path, |tree, inner| tree.read(inner))
+        self.look(path, super::files::Tree::read)
     }
 
     fn write(&mut self, path: &str, content: &[u8], append: bool) -> Result<(), FileError> {
@@ -222,15 +223,15 @@ impl World for ContainerWorld<'_> {
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<String>, FileError> {
-        self.look(path, |tree, inner| tree.list(inner))
+        self.look(path, super::files::Tree::list)
     }
 
     fn stat(&mut self, path: &str) -> Result<FileInfo, FileError> {
-        self.look(path, |tree, inner| tree.stat(inner))
+        self.look(path, super::files::Tree::stat)
     }
 
     fn make_dir(&mut self, path: &str) -> Result<(), FileError> {
-        self.change(path, |tree, inner, now| tree.make_dir(inner, now))
+        self.change(path, super::files::Tree::make_dir)
     }
 
     fn remove(&mut self, path: &str) -> Result<(), FileError> {

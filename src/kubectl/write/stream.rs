@@ -26,6 +26,10 @@ pub async fn open(call: &Call, request: Request) -> Outcome<StreamId> {
     let response = call.send(request).await;
     match response.body {
         Body::Stream(id) => Ok(id),
+        // What goes wrong behind the upgrade of the connection comes without an introduction.
+        Body::Json(status) if status["reason"] == "InternalError" => {
+            Err(Failure::Message(status["message"].as_str().unwrap_or("").to_owned()))
+        }
         Body::Json(status) => Err(Failure::Status(status)),
         Body::Text(text) => Err(Failure::Message(text)),
     }
