@@ -309,3 +309,62 @@ impl School {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::SECOND;
+
+    #[test]
+    fn a_lesson_that_was_left_comes_back_as_it_was() {
+        let dir = std::env::temp_dir().join(format!("kubedojo-school-{}", std::process::id()));
+        std::fs::remove_dir_all(&dir).ok();
+        let library = Library::built_in().0;
+        let mut school = School::new(library.clone(), Some(&dir));
+        let mut session = school.open("taints", Begin::Anew).unwrap();
+        for line in [
+            "kubectl create deployment web --image=nginx:1.27 --replicas=3",
+            "echo hello > note.txt",
+            "kubectl get pods -w",
+        ] {
+            session.submit(line);
+            session.pass(SECOND * 3 / 2, usize::MAX);
+            school.look(&session);
+        }
+        session.interrupt();
+        session.pass(7 * SECOND, usize::MAX);
+        school.leave(&session);
+
+        let mut again = School::new(library, Some(&dir));
+        assert_eq!(again.resumable().as_deref(), Some("taints"));
+        let restored = again.open("taints", Begin::Resume).unwrap();
+        assert_eq!(restored.now(), session.now());
+        assert_eq!(restored.cluster().fingerprint(), session.cluster().fingerprint());
+        assert_eq!(restored.acts(), session.acts());
+        assert_eq!(again.lessons(Language::En).iter().filter(|c| c.state == Far::Started).count(), 1);
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_quiz_is_answered_and_remembered() {
+        let mut school = School::new(Library::built_in().0, None);
+        assert!(school.begin_quiz("nonsense").is_err());
+        school.begin_quiz("taints").unwrap();
+        let mut asked = 0;
+        while let Some(question) = school.quiz(Language::Ko).and_then(|q| q.question) {
+            if question.options.is_empty() {
+                school.type_quiz("true");
+            } else {
+                school.answer_quiz(&[0]);
+            }
+            let view = school.quiz(Language::En).unwrap().question.unwrap();
+            assert!(view.verdict.is_some());
+            school.next_question();
+            asked += 1;
+        }
+        let view = school.quiz(Language::En).unwrap();
+        assert_eq!((view.count, view.right + view.wrong.len()), (asked, asked));
+        let card = school.topics(Language::En).into_iter().find(|t| t.id == "taints").unwrap();
+        assert_eq!((card.answered, card.right), (asked, view.right));
+    }
+}
