@@ -270,8 +270,10 @@ impl Walk {
 
     fn scalar(&mut self, value: Value, shape: &Shape) -> Option<Value> {
         match (shape, &value) {
-            (Shape::Any, _) | (Shape::Text, Value::String(_)) | (Shape::Bool, Value::Bool(_)) => Some(value),
-            (Shape::Number, Value::Number(_)) => Some(value),
+            (Shape::Any, _)
+            | (Shape::Text | Shape::IntOrString, Value::String(_))
+            | (Shape::Bool, Value::Bool(_))
+            | (Shape::Number, Value::Number(_)) => Some(value),
             (Shape::Int32, Value::Number(n)) => match whole(n) {
                 Some(i) if i32::try_from(i).is_ok() => Some(Value::from(i)),
                 _ => self.mismatch(&format!("number {n}"), shape),
@@ -280,7 +282,6 @@ impl Walk {
                 Some(i) => Some(Value::from(i)),
                 None => self.mismatch(&format!("number {n}"), shape),
             },
-            (Shape::IntOrString, Value::String(_)) => Some(value),
             (Shape::IntOrString, Value::Number(n)) if whole(n).is_some_and(|i| i32::try_from(i).is_ok()) => {
                 Some(value)
             }
@@ -288,8 +289,8 @@ impl Walk {
                 let what = json_name(other);
                 self.fail(format!("json: cannot unmarshal {what} into Go value of type int32"))
             }
-            (Shape::Quantity, Value::String(text)) => self.quantity(text.clone()),
-            (Shape::Quantity, other) => self.quantity(other.to_string()),
+            (Shape::Quantity, Value::String(text)) => self.quantity(text),
+            (Shape::Quantity, other) => self.quantity(&other.to_string()),
             (Shape::Bytes, Value::String(text)) => match base64_error(text) {
                 None => Some(value),
                 Some(at) => self.fail(format!("illegal base64 data at input byte {at}")),
@@ -309,8 +310,8 @@ impl Walk {
         }
     }
 
-    fn quantity(&mut self, text: String) -> Option<Value> {
-        match Quantity::parse(&text) {
+    fn quantity(&mut self, text: &str) -> Option<Value> {
+        match Quantity::parse(text) {
             Some(quantity) => Some(Value::String(quantity.to_string())),
             None if text.is_empty() => Some(Value::String("0".to_owned())),
             None => self.fail(
@@ -407,8 +408,7 @@ fn base64_error(text: &str) -> Option<usize> {
     let clean: String = text.chars().filter(|c| *c != '\n' && *c != '\r').collect();
     match base64::engine::general_purpose::STANDARD.decode(&clean) {
         Ok(_) => None,
-        Err(DecodeError::InvalidByte(at, _)) => Some(at),
-        Err(DecodeError::InvalidLastSymbol(at, _)) => Some(at),
+        Err(DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _)) => Some(at),
         Err(_) => Some(clean.len() / 4 * 4),
     }
 }

@@ -55,12 +55,11 @@ pub fn apply(kind: Kind, old: &Value, patch: &Value, content_type: &str) -> Resu
 
 fn must_be_map(patch: &Value) -> Result<(), ApiError> {
     let what = match patch {
-        Value::Object(_) => return Ok(()),
+        Value::Object(_) | Value::Null => return Ok(()),
         Value::Array(_) => "array",
         Value::String(_) => "string",
         Value::Number(_) => "number",
         Value::Bool(_) => "bool",
-        Value::Null => return Ok(()),
     };
     Err(ApiError::bad_request(format!(
         "json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"

@@ -210,6 +210,9 @@ fn delete_from_set(old: &mut Map<String, Value>, field: &str, gone: &Value) {
     }
 }
 
+/// Items with the place where they stood.
+type Placed = Vec<(usize, Value)>;
+
 /// Puts the items that `order` names in its order; those that it does not name keep their place among the rest.
 fn sort_by_order(items: &mut Vec<Value>, order: &Value, by: Option<&str>) {
     let Value::Array(order) = order else { return };
@@ -217,7 +220,7 @@ fn sort_by_order(items: &mut Vec<Value>, order: &Value, by: Option<&str>) {
         Some(by) => order.iter().position(|o| o.get(by) == item.get(by)),
         None => order.iter().position(|o| o == item),
     };
-    let (mut named, rest): (Vec<(usize, Value)>, Vec<(usize, Value)>) =
+    let (mut named, rest): (Placed, Placed) =
         std::mem::take(items).into_iter().enumerate().partition(|(_, item)| rank(item).is_some());
     named.sort_by_key(|(_, item)| rank(item));
     // An item that only the server has stays before the named item that it stood before.

@@ -24,12 +24,12 @@ pub const BINDING: &[Column] =
 pub const CREATED: &[Column] = &[NAME, text("Created At")];
 
 pub fn config_map(o: &ConfigMap, age: &str) -> Vec<Value> {
-    let keys = o.data.as_ref().map_or(0, |d| d.len()) + o.binary_data.as_ref().map_or(0, |d| d.len());
+    let keys = o.data.iter().flatten().count() + o.binary_data.iter().flatten().count();
     vec![name(o), json!(keys), json!(age)]
 }
 
 pub fn secret(o: &Secret, age: &str) -> Vec<Value> {
-    let keys = o.data.as_ref().map_or(0, |d| d.len());
+    let keys = o.data.iter().flatten().count();
     vec![name(o), json!(o.type_.as_deref().unwrap_or("")), json!(keys), json!(age)]
 }
 

@@ -224,16 +224,13 @@ fn metrics(specs: &[MetricSpec], statuses: &[MetricStatus]) -> String {
     let show = |(at, spec): (usize, &MetricSpec)| {
         let Some(resource) = &spec.resource else { return "<unknown>".to_owned() };
         let current = statuses.get(at).and_then(|s| s.resource.as_ref()).map(|r| &r.current);
-        let (now, wanted) = match &resource.target.average_value {
-            Some(value) => {
-                let now = current.and_then(|c| c.average_value.as_ref());
-                (now.map(|q| quantity::of(q).to_string()), quantity::of(value).to_string())
-            }
-            None => {
-                let now = current.and_then(|c| c.average_utilization).map(|p| format!("{p}%"));
-                let wanted = resource.target.average_utilization;
-                (now, wanted.map_or_else(|| "<auto>".to_owned(), |p| format!("{p}%")))
-            }
+        let (now, wanted) = if let Some(value) = &resource.target.average_value {
+            let now = current.and_then(|c| c.average_value.as_ref());
+            (now.map(|q| quantity::of(q).to_string()), quantity::of(value).to_string())
+        } else {
+            let now = current.and_then(|c| c.average_utilization).map(|p| format!("{p}%"));
+            let wanted = resource.target.average_utilization;
+            (now, wanted.map_or_else(|| "<auto>".to_owned(), |p| format!("{p}%")))
         };
         format!("{}: {}/{wanted}", resource.name, now.as_deref().unwrap_or("<unknown>"))
     };

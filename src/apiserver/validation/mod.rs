@@ -124,7 +124,6 @@ fn spec(object: &Object, errors: &mut Errors) {
             let spec = Path::new("spec");
             pod::spec(&o.spec, spec, errors);
         }
-        Object::PodTemplate(_) | Object::Namespace(_) | Object::Event(_) | Object::ServiceAccount(_) => {}
         Object::Deployment(o) => workload::deployment(o, errors),
         Object::ReplicaSet(o) => workload::replica_set(o, errors),
         Object::ReplicationController(o) => workload::replication_controller(o, errors),
@@ -177,11 +176,11 @@ fn changes(object: &Object, old: &Object, errors: &mut Errors) {
             );
         }
         (Object::StatefulSet(new), Object::StatefulSet(old)) => {
-            workload::stateful_set_update(new, old, errors)
+            workload::stateful_set_update(new, old, errors);
         }
         (Object::Job(new), Object::Job(old)) => workload::job_update(new, old, errors),
         (Object::PersistentVolume(new), Object::PersistentVolume(old)) => {
-            storage::volume_update(new, old, errors)
+            storage::volume_update(new, old, errors);
         }
         (Object::PersistentVolumeClaim(new), Object::PersistentVolumeClaim(old)) => {
             storage::claim_update(new, old, errors);

@@ -23,16 +23,19 @@ impl<'a> Path<'a> {
     }
 
     /// A field below this one.
+    #[must_use]
     pub const fn child(&'a self, field: &'a str) -> Path<'a> {
         Path { parent: Some(self), step: Step::Field(field) }
     }
 
     /// An element of this list.
+    #[must_use]
     pub const fn index(&'a self, index: usize) -> Path<'a> {
         Path { parent: Some(self), step: Step::Index(index) }
     }
 
     /// A key of this map.
+    #[must_use]
     pub const fn key(&'a self, key: &'a str) -> Path<'a> {
         Path { parent: Some(self), step: Step::Key(key) }
     }

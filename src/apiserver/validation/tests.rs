@@ -21,6 +21,7 @@ fn pod(container: Value) -> Value {
     json!({"spec": {"containers": [container]}})
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn deployment(spec: Value) -> Value {
     let mut value = json!({"spec": {"selector": {"matchLabels": {"app": "x"}}, "template": {
         "metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}}});

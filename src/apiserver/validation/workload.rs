@@ -106,7 +106,7 @@ pub fn deployment(o: &Deployment, errors: &mut Errors) {
             "Recreate" => {}
             "RollingUpdate" => match &strategy.rolling_update {
                 None => {
-                    errors.required(path.child("rollingUpdate"), "this should be defaulted and never be nil")
+                    errors.required(path.child("rollingUpdate"), "this should be defaulted and never be nil");
                 }
                 Some(rolling) => {
                     let path = path.child("rollingUpdate");
