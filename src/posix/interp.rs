@@ -987,8 +987,6 @@ impl Interp {
             "/dev/stdout" => Some(1),
             "/dev/stderr" => Some(2),
             "/dev/tty" => return Ok(Handle::Stdout),
-            "/proc/1/fd/1" => return Ok(Handle::Stdout),
-            "/proc/1/fd/2" => return Ok(Handle::Stderr),
             _ => None,
         };
         if let Some(fd) = standard {

@@ -276,6 +276,16 @@ pub(super) fn drop_of_node(cluster: &mut Cluster, node: &str) {
 
 /// Ends the streams of a pod that is gone.
 pub(super) fn drop_of_pod(cluster: &mut Cluster, name: &ObjectName) {
+    let streams = cluster.shared.streams.open.iter().filter(|(_, s)| s.spot.pod == *name);
+    let logs: Vec<(u64, Follow, Spot)> = streams
+        .filter_map(|(id, s)| match &s.source {
+            Source::Log(follow) => Some((*id, follow.clone(), s.spot.clone())),
+            _ => None,
+        })
+        .collect();
+    for (id, follow, spot) in logs {
+        read_on(cluster, StreamId(id), follow, &spot);
+    }
     cluster.shared.streams.end_where(|spot| spot.pod == *name, 137);
 }
 

@@ -186,6 +186,19 @@ fn jobs_end_and_shells_ignore_the_first_signal() {
     assert_eq!(lab.line(), "gone");
 
     let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "busybox:1.36",
+        "command": ["sh", "-c", "trap 'echo bye; exit 0' TERM; while true; do sleep 1; done"],
+        "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "echo first > /proc/1/fd/1"]}}}}]}));
+    lab.seconds(3);
+    let response = lab.request("/api/v1/namespaces/default/pods/p/log", &[("follow", "true")]);
+    let crate::apiserver::Body::Stream(id) = response.body else { panic!("{response:?}") };
+    lab.delete().millis(1500);
+    let read = read_stream(&mut lab.cluster, id);
+    assert_eq!((String::from_utf8(read.stdout).unwrap().as_str(), read.exit), ("first\nbye\n", Some(0)));
+    lab.seconds(2);
+    assert_eq!(lab.line(), "gone");
+
+    let mut lab = Lab::new();
     lab.sh("while true; do sleep 1; done").seconds(3);
     assert_eq!(lab.line(), "Running true 0 running");
     lab.delete().seconds(29);
@@ -377,6 +390,11 @@ fn a_quiet_cluster_has_nothing_due() {
     lab.seconds(2);
     let again = lab.cluster.api.store.fetch::<Pod>(&key.name).unwrap();
     assert_eq!(again.status.phase.as_deref(), Some("Running"));
+    lab.seconds(60);
+    let hour = lab.cluster.now().plus_seconds(3600);
+    while let Some((_, wake)) = lab.cluster.queue.pop_until(hour) {
+        assert!(!matches!(wake, ClusterWake::Kubelet(..)), "{wake:?}");
+    }
 }
 
 #[test]

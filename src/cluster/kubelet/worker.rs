@@ -74,13 +74,13 @@ fn sync(cluster: &mut Cluster, node: &str, name: &ObjectName) {
 
 /// Lets go of all that the node has of a pod.
 pub(super) fn forget(cluster: &mut Cluster, node: &str, name: &ObjectName) {
+    streams::drop_of_pod(cluster, name);
     let Some(kubelet) = cluster.kubelets.get_mut(node) else { return };
     kubelet.pods.remove(name);
     let given: Vec<u16> = kubelet.addresses.iter().filter(|(_, n)| *n == name).map(|(a, _)| *a).collect();
     for address in given {
         kubelet.addresses.remove(&address);
     }
-    streams::drop_of_pod(cluster, name);
 }
 
 fn work(cluster: &mut Cluster, node: &str, name: &ObjectName, pod: Arc<Pod>, run: Arc<PodRun>, now: SimTime) {
@@ -100,6 +100,10 @@ fn work(cluster: &mut Cluster, node: &str, name: &ObjectName, pod: Arc<Pod>, run
     let object = cx.pod.clone();
     let over = drive(&mut cx, Arc::make_mut(&mut run));
     if over == Over::Removed {
+        // Whoever follows its log reads the last words first.
+        if let Some(kubelet) = cx.kubelet() {
+            kubelet.pods.insert(name.clone(), Some(run));
+        }
         forget(cluster, &node, name);
         return;
     }

@@ -17,6 +17,9 @@ use k8s_openapi::api::core::v1::Container;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+/// Files that are none: nothing, and the container's own output.
+const SPECIAL: &[&str] = &["/dev/null", "/dev/stdout", "/dev/stderr", "/proc/1/fd/1", "/proc/1/fd/2"];
+
 /// What a shell of a container lives in.
 pub struct ContainerWorld<'a> {
     cluster: &'a mut Cluster,
@@ -213,7 +216,7 @@ impl World for ContainerWorld<'_> {
     }
 
     fn write(&mut self, path: &str, content: &[u8], append: bool) -> Result<(), FileError> {
-        if matches!(path, "/dev/null" | "/dev/stdout" | "/dev/stderr" | "/proc/1/fd/1" | "/proc/1/fd/2") {
+        if SPECIAL.contains(&path) {
             if path != "/dev/null" {
                 write_log(self.cluster, &self.spot, content);
             }
@@ -227,6 +230,11 @@ impl World for ContainerWorld<'_> {
     }
 
     fn stat(&mut self, path: &str) -> Result<FileInfo, FileError> {
+        let (special, fds) = (SPECIAL.contains(&path), matches!(path, "/proc/1" | "/proc/1/fd"));
+        if special || fds {
+            let mode = if fds { 0o555 } else { 0o666 };
+            return Ok(FileInfo { directory: fds, size: 0, modified: self.cluster.now().0, mode });
+        }
         self.look(path, super::files::Tree::stat)
     }
 
