@@ -3,8 +3,8 @@
 use super::call::Call;
 use super::commands::{Command, Group, Running};
 use super::errors::{Failure, Outcome};
-use super::label::{FLAGS, changed, check_arguments, entries, found, send};
-use super::resource::Info;
+use super::label::{FLAGS, changed, check_arguments, entries, send};
+use super::resource::{Bare, Info};
 use super::write::flags::{
     ALL, ALL_NAMESPACES, DRY_RUN, FIELD_MANAGER, FIELD_SELECTOR, FILES, LOCAL, OUTPUT, SELECTOR,
 };
@@ -42,9 +42,8 @@ async fn run(call: Call) -> Outcome<()> {
     let pairs = pairs::parse(&changes, "annotation")?;
     check_arguments(&call, &resources, &changes, "annotation")?;
     let dry_run = DryRun::of(&call)?;
-    let found = found(&call, &resources).await?;
+    let (found, mut failures) = write::existing_some(&call, &resources, Bare::Refuse).await?;
     let several = found.len() > 1;
-    let mut failures = Vec::new();
     for info in found {
         if let Err(failure) = annotate(&call, &info, &pairs, dry_run).await {
             failures.push(failure);

@@ -59,11 +59,7 @@ pub async fn nodes(call: &Call) -> Outcome<Vec<Info>> {
         let plain = name.split_once('/').filter(|(kind, _)| matches!(*kind, "node" | "nodes" | "no"));
         args.push(plain.map_or_else(|| name.clone(), |(_, name)| name.to_owned()));
     }
-    let found = write::existing(call, &args, Bare::Refuse).await?;
-    if found.is_empty() {
-        call.note("No resources found");
-    }
-    Ok(found)
+    write::existing(call, &args, Bare::Refuse).await
 }
 
 /// Sets `spec.unschedulable` of a node and says so.

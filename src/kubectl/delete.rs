@@ -128,7 +128,9 @@ async fn run(call: Call) -> Outcome<()> {
         failures.retain(|failure| !failure.is_not_found());
     }
     if found.is_empty() && failures.is_empty() {
-        call.line("No resources found");
+        if listed {
+            call.line("No resources found");
+        }
         return Ok(());
     }
     if flags.bool("interactive")

@@ -43,7 +43,11 @@ const HEADER: &str = "# Please edit the object below. Lines beginning with a '#'
     # reopened with the relevant failures.\n#\n";
 
 async fn run(call: Call) -> Outcome<()> {
-    for info in write::existing(&call, call.args(), Bare::All).await? {
+    let found = write::existing(&call, call.args(), Bare::All).await?;
+    if found.is_empty() {
+        return Err("edit cancelled, no objects found".into());
+    }
+    for info in found {
         edit(&call, &info).await?;
     }
     Ok(())

@@ -89,6 +89,9 @@ fn service(call: &Call, info: &Info) -> Outcome<Value> {
     if labels.as_object().is_some_and(|l| !l.is_empty()) {
         service["metadata"]["labels"] = labels;
     }
+    if call.namespace_enforced() {
+        service["metadata"]["namespace"] = json!(info.namespace);
+    }
     let mut spec = json!({"selector": selector});
     if !ports.is_empty() {
         spec["ports"] = Value::Array(ports);

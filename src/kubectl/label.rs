@@ -59,9 +59,8 @@ async fn run(call: Call) -> Outcome<()> {
         return Err(format!("invalid label value: {value:?}: {rule}").into());
     }
     let dry_run = DryRun::of(&call)?;
-    let found = found(&call, &resources).await?;
+    let (found, mut failures) = write::existing_some(&call, &resources, Bare::Refuse).await?;
     let several = found.len() > 1;
-    let mut failures = Vec::new();
     for info in found {
         if let Err(failure) = label(&call, &info, &pairs, dry_run).await {
             failures.push(failure);
@@ -98,18 +97,6 @@ pub fn check_arguments(call: &Call, resources: &[String], changes: &[String], wh
         return Err("--resource-version may only be used with a single resource".into());
     }
     Ok(())
-}
-
-/// The objects, with what to say when a selector finds none.
-///
-/// # Errors
-/// As the builder or the server.
-pub async fn found(call: &Call, resources: &[String]) -> Outcome<Vec<Info>> {
-    let found = write::existing(call, resources, Bare::Refuse).await?;
-    if found.is_empty() {
-        call.note("No resources found");
-    }
-    Ok(found)
 }
 
 async fn label(call: &Call, info: &Info, pairs: &Pairs, dry_run: DryRun) -> Outcome<()> {

@@ -65,12 +65,17 @@ async fn run(call: Call) -> Outcome<()> {
     let unreadable = |e: yaml::Error| Failure::new(format!("unable to parse {}: {e}", quote(&text)));
     let documents = yaml::parse(&text).map_err(unreadable)?;
     let patch = documents.into_iter().next().map_or(Value::Null, |d| d.value);
-    for info in write::existing(&call, call.args(), Bare::Refuse).await? {
-        let patched = apply(&call, &info, kind, &patch, dry_run).await?;
-        let operation = if patched == info.object { "patched (no change)" } else { "patched" };
-        write::print_object(&call, &patched, operation, dry_run)?;
+    let (found, mut failures) = write::existing_some(&call, call.args(), Bare::Refuse).await?;
+    for info in found {
+        match apply(&call, &info, kind, &patch, dry_run).await {
+            Ok(patched) => {
+                let operation = if patched == info.object { "patched (no change)" } else { "patched" };
+                write::print_object(&call, &patched, operation, dry_run)?;
+            }
+            Err(failure) => failures.push(failure),
+        }
     }
-    Ok(())
+    Failure::all(failures)
 }
 
 fn read(call: &Call, file: &str) -> Outcome<String> {

@@ -89,6 +89,10 @@ async fn run(call: Call) -> Outcome<()> {
         let wanted = service_of(&call, &asked)?;
         let made = make(&call, wanted, asked.dry_run).await?;
         write::print_object(&call, &made, "created", asked.dry_run)?;
+        if call.flags.text("output") == "yaml" {
+            // Two separators stand here: this one, and that of the next document.
+            call.line("---");
+        }
         service = Some(made);
     }
     if !asked.attach {
@@ -225,8 +229,12 @@ fn labels(call: &Call, asked: &Asked) -> Outcome<Map<String, Value>> {
 /// The Service of `--expose`.
 fn service_of(call: &Call, asked: &Asked) -> Outcome<Value> {
     let port: i64 = call.flags.text("port").parse().unwrap_or(0);
+    let mut metadata = json!({"name": asked.name});
+    if !call.flags.text("labels").is_empty() {
+        metadata["labels"] = Value::Object(labels(call, asked)?);
+    }
     Ok(json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": asked.name},
+        "apiVersion": "v1", "kind": "Service", "metadata": metadata,
         "spec": {
             "ports": [{"port": port, "protocol": "TCP", "targetPort": port}],
             "selector": labels(call, asked)?,

@@ -47,14 +47,13 @@ async fn run(call: Call) -> Outcome<()> {
         return Err("The --current-replicas must specify an integer of -1 or greater".into());
     }
     let dry_run = DryRun::of(&call)?;
-    let found = write::existing(&call, call.args(), Bare::Refuse).await?;
-    if found.is_empty() {
+    let (found, mut failures) = write::existing_some(&call, call.args(), Bare::Refuse).await?;
+    if found.is_empty() && failures.is_empty() {
         return Err("no objects passed to scale".into());
     }
     if !call.flags.text("resource-version").is_empty() && found.len() > 1 {
         return Err("cannot use --resource-version with multiple resources".into());
     }
-    let mut failures = Vec::new();
     for info in found {
         if let Err(failure) = scale(&call, &info, replicas, dry_run).await {
             failures.push(failure);

@@ -118,8 +118,8 @@ async fn run(call: Call) -> Outcome<()> {
     let wanted = parse(&specs).map_err(|why| call.usage(why))?;
     check(&call, &resources, &wanted)?;
     let dry_run = DryRun::of(&call)?;
-    let mut failures = Vec::new();
-    for node in write::existing(&call, &resources, Bare::Refuse).await? {
+    let (nodes, mut failures) = write::existing_some(&call, &resources, Bare::Refuse).await?;
+    for node in nodes {
         if let Err(failure) = taint(&call, &node, &wanted, dry_run).await {
             failures.push(failure);
         }
@@ -153,8 +153,8 @@ fn parse(specs: &[&str]) -> Result<Wanted, String> {
 fn check(call: &Call, resources: &[String], wanted: &Wanted) -> Outcome<()> {
     let kind = resources[0].split('/').next().unwrap_or("").to_lowercase();
     if !["node", "nodes", "no"].contains(&kind.as_str()) {
-        let valid = "[\"node\" \"nodes\"]";
-        return Err(format!("invalid resource type {}, only {valid} are supported", resources[0]).into());
+        let why = "only node types are supported";
+        return Err(format!("invalid resource type {}, {why}", resources[0]).into());
     }
     let conflicts: Vec<String> = wanted
         .remove

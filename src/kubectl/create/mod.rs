@@ -90,6 +90,11 @@ impl Options {
         self.call.flags.list(name)
     }
 
+    /// Prints a warning.
+    pub fn warn(&self, text: &str) {
+        self.call.warn(text);
+    }
+
     /// What stood after `--`.
     pub fn command(&self) -> &[String] {
         &self.command

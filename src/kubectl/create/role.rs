@@ -31,6 +31,9 @@ pub fn generate_cluster(options: &Options) -> Generated {
         return Ok(role);
     }
     let mut rules = Vec::new();
+    if !verbs.is_empty() && resources.is_empty() && urls.is_empty() {
+        return Err("one of resource or nonResourceURL must be specified".into());
+    }
     if !resources.is_empty() || urls.is_empty() {
         rules = resource_rules(options)?;
     }
@@ -44,11 +47,35 @@ pub fn generate_cluster(options: &Options) -> Generated {
     Ok(role)
 }
 
+/// What rules usually allow; another verb is worth a warning.
+const VERBS: &[&str] = &[
+    "get",
+    "delete",
+    "list",
+    "create",
+    "update",
+    "patch",
+    "watch",
+    "proxy",
+    "deletecollection",
+    "use",
+    "bind",
+    "approve",
+    "sign",
+    "escalate",
+    "impersonate",
+    "attest",
+    "*",
+];
+
 /// One rule for each API group, in the order in which groups are first named.
 fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
     let verbs = unique(&options.list("verb"));
     if verbs.is_empty() {
         return Err("at least one verb must be specified".into());
+    }
+    for verb in verbs.iter().filter(|verb| !VERBS.contains(&verb.as_str())) {
+        options.warn(&format!("'{verb}' is not a standard resource verb"));
     }
     let resources = options.list("resource");
     if resources.is_empty() {
@@ -75,7 +102,7 @@ fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
 }
 
 /// The group and plural of `pods`, `deploy.apps`, `pods/log` or `*`.
-fn resolve(text: &str) -> Result<(String, String), String> {
+fn resolve(text: &str) -> Result<(String, String), super::Failure> {
     let (resource, subresource) = text.split_once('/').map_or((text, None), |(r, s)| (r, Some(s)));
     let (name, group) = resource.split_once('.').unwrap_or((resource, ""));
     let with_sub = |plural: &str| subresource.map_or(plural.to_owned(), |s| format!("{plural}/{s}"));
@@ -86,9 +113,10 @@ fn resolve(text: &str) -> Result<(String, String), String> {
         let named = info.plural == name || info.singular == name || info.short.contains(&name);
         named && (group.is_empty() || info.group == group)
     });
-    known
-        .map(|info| (info.group.to_owned(), with_sub(info.plural)))
-        .ok_or_else(|| format!("the server doesn't have a resource type {resource:?}"))
+    known.map(|info| (info.group.to_owned(), with_sub(info.plural))).ok_or_else(|| {
+        let of = if group.is_empty() { String::new() } else { format!(" in group {group:?}") };
+        super::Failure::Text(format!("the server doesn't have a resource type {name:?}{of}"), 1)
+    })
 }
 
 fn unique(list: &[String]) -> Vec<String> {

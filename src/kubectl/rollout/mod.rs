@@ -40,13 +40,19 @@ pub static COMMAND: Command = Command {
 /// # Errors
 /// When there are no arguments, or one of the objects is not there.
 async fn select(call: &Call) -> Outcome<Vec<Info>> {
+    named_any(call)?;
+    write::existing(call, call.args(), Bare::All).await
+}
+
+/// Refuses a command line that names nothing.
+fn named_any(call: &Call) -> Outcome<()> {
     if call.args().is_empty()
         && call.flags.list("filename").is_empty()
         && call.flags.text("kustomize").is_empty()
     {
         return Err("required resource not specified".into());
     }
-    write::existing(call, call.args(), Bare::All).await
+    Ok(())
 }
 
 /// Patches every target with what `change` makes of it and says `operation`. A target that cannot be changed does
@@ -56,8 +62,9 @@ async fn change_each(
     operation: &str,
     change: fn(&Call, &Info) -> Outcome<Value>,
 ) -> Outcome<()> {
-    let mut failures = Vec::new();
-    for target in select(call).await? {
+    named_any(call)?;
+    let (found, mut failures) = write::existing_some(call, call.args(), Bare::All).await?;
+    for target in found {
         let patch = match change(call, &target) {
             Ok(patch) => patch,
             Err(why) => {

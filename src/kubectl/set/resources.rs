@@ -79,7 +79,6 @@ async fn run(call: Call) -> Outcome<()> {
     Failure::all(failures)
 }
 
-/// Amounts of zero are taken away.
 fn set(container: &mut Value, key: &str, amounts: &Value) {
     for (name, amount) in amounts.as_object().into_iter().flatten() {
         if !container["resources"].is_object() {
@@ -89,10 +88,6 @@ fn set(container: &mut Value, key: &str, amounts: &Value) {
         if !resources[key].is_object() {
             resources[key] = json!({});
         }
-        if amount == "0" {
-            resources[key].as_object_mut().map(|map| map.remove(name));
-        } else {
-            resources[key][name] = amount.clone();
-        }
+        resources[key][name] = amount.clone();
     }
 }

@@ -206,6 +206,18 @@ pub async fn existing(call: &Call, args: &[String], bare: Bare) -> Outcome<Vec<I
     Ok(found)
 }
 
+/// As [`existing`], without what is missing: a command that goes on despite failures reports those at its end.
+///
+/// # Errors
+/// As the builder.
+pub async fn existing_some(call: &Call, args: &[String], bare: Bare) -> Outcome<(Vec<Info>, Vec<Failure>)> {
+    let selection = resource::select(call, args, bare).await?;
+    if call.flags.has("local") && call.flags.bool("local") {
+        return Ok((resource::infos(call, &selection).await?, Vec::new()));
+    }
+    Ok(resource::fetch(call, &selection).await)
+}
+
 /// Prints an object that was worked on: `deployment.apps/web scaled`, or in the form of `-o`.
 ///
 /// # Errors

@@ -27,12 +27,9 @@ pub fn apply(call: &Call, object: Value) -> Outcome<Value> {
         "merge" => Patch::Merge,
         "json" => Patch::Json,
         "strategic" => Patch::Strategic,
-        other => {
-            let known = "supported values: \"json\", \"merge\", \"strategic\"";
-            return Err(format!("invalid override type: {other}, {known}").into());
-        }
+        other => return Err(format!("invalid override type: {other}").into()),
     };
-    let invalid = |_| Failure::new(format!("Invalid JSON Patch\n{text}"));
+    let invalid = |_| Failure::new("Invalid JSON Patch");
     let overrides: Value = serde_json::from_str(text).map_err(invalid)?;
     let field = |name: &str| object[name].as_str().unwrap_or("");
     let Some(known) = Kind::find(field("apiVersion"), field("kind")) else { return Ok(object) };
