@@ -1286,7 +1286,12 @@ impl Interp {
             result: None,
         };
         let status = run(&words[1..], &mut io);
+        // bash has these built in, and speaks for them.
+        let speaks = cx.world.flavour() == Flavour::Gnu && super::builtins::is_builtin(&words[0]);
         for (fd, bytes) in writes {
+            if fd == 2 && speaks {
+                cx.write(2, format!("{}: ", self.shell.name));
+            }
             cx.write(fd, bytes);
         }
         status

@@ -24,9 +24,8 @@ pub(super) fn regex(source: &str, extended: bool, fold: bool) -> Result<Regex, S
 }
 
 fn reason(source: &str) -> String {
-    let open = source.matches('[').count() > source.matches(']').count();
-    if open {
-        "Unmatched [, [^, [:, [., or [=".into()
+    if source.contains('[') {
+        "Invalid regular expression".into()
     } else if source.contains('(') || source.contains(')') {
         "Unmatched ( or \\(".into()
     } else if source.ends_with('\\') {

@@ -79,14 +79,17 @@ struct Head {
     last: bool,
 }
 
-/// `-5` is `-n 5`.
+/// `-5` as the first word is `-n 5`.
 fn old_style(args: &[String]) -> Vec<String> {
-    args.iter()
-        .map(|a| match a.strip_prefix('-') {
-            Some(n) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => format!("-n{n}"),
-            _ => a.clone(),
-        })
-        .collect()
+    let mut args = args.to_vec();
+    if let Some(first) = args.first_mut()
+        && let Some(digits) = first.strip_prefix('-')
+        && !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+    {
+        *first = format!("-n{digits}");
+    }
+    args
 }
 
 fn count_of(options: &Options, name: &str, io: &mut Io) -> Result<(i64, bool, bool), i32> {
@@ -754,8 +757,16 @@ pub(super) fn paste(args: &[String], io: &mut Io) -> Started {
         let delims: Vec<char> =
             lossy(&super::unescape(options.value('d').unwrap_or("\\t"))).chars().collect();
         let delim = |i: usize| delims.get(i % delims.len().max(1)).map(char::to_string).unwrap_or_default();
-        let columns: Vec<Vec<String>> =
+        let mut columns: Vec<Vec<String>> =
             files.iter().map(|(_, bytes)| lossy(bytes).lines().map(str::to_owned).collect()).collect();
+        // `paste - -`: the lines of standard input go round.
+        if files.len() > 1 && files.iter().all(|(name, _)| name == "-") {
+            let lines = std::mem::take(&mut columns[0]);
+            let count = columns.len();
+            for (i, line) in lines.into_iter().enumerate() {
+                columns[i % count].push(line);
+            }
+        }
         let rows: Vec<Vec<&str>> = if options.has('s') {
             columns.iter().map(|c| c.iter().map(String::as_str).collect()).collect()
         } else {

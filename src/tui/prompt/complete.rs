@@ -4,6 +4,9 @@ use super::Candidate;
 use crate::session::Session;
 
 /// Where the word before the cursor begins, and the ways to complete it.
-pub fn candidates(_session: &mut Session, _line: &str, cursor: usize) -> (usize, Vec<Candidate>) {
-    (cursor, Vec::new())
+pub fn candidates(session: &mut Session, line: &str, cursor: usize) -> (usize, Vec<Candidate>) {
+    let found = session.shell().complete(line, cursor);
+    let candidate =
+        |insert: String| Candidate { label: insert.trim_end().to_owned(), insert, note: String::new() };
+    (found.start, found.candidates.into_iter().map(candidate).collect())
 }
