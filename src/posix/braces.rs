@@ -31,12 +31,11 @@ fn words(chars: &[char], depth: usize) -> Result<Vec<String>, String> {
         };
         let inner = &chars[open + 1..close];
         let middle = if commas.is_empty() {
-            match sequence(&inner.iter().collect::<String>())? {
-                Some(list) => list,
-                None => {
-                    from = open + 1;
-                    continue;
-                }
+            if let Some(list) = sequence(&inner.iter().collect::<String>())? {
+                list
+            } else {
+                from = open + 1;
+                continue;
             }
         } else {
             let mut list = Vec::new();

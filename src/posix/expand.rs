@@ -40,8 +40,6 @@ pub(super) enum Known {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memo {
     pub done: Vec<Known>,
-    /// Whether a command substitution was among them: its status is then the status of an assignment.
-    pub ran: bool,
 }
 
 /// More bytes than this from one expansion are refused.
@@ -260,7 +258,7 @@ impl<'a> Expander<'a> {
         for (i, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text) if !quoted && i == 0 && text.starts_with('~') => {
-                    self.tilde_text(text, fields)
+                    self.tilde_text(text, fields);
                 }
                 Piece::Text(text) => fields.text(text, quoted),
                 Piece::Quoted(text) => fields.text(text, true),
@@ -480,7 +478,7 @@ impl<'a> Expander<'a> {
                     .vars
                     .keys()
                     .filter(|k| k.starts_with(prefix.as_str()))
-                    .map(|k| k.to_string())
+                    .map(std::string::ToString::to_string)
                     .collect();
                 self.list(names, false, quoted, fields);
                 Ok(())

@@ -2,11 +2,11 @@
 //!
 //! Always holds: a machine is plain data; it never blocks; with the same world it does the same.
 
+use super::World;
 use super::interp::{Context, Flow, Interp};
 use super::kernel::{Body, Fds, Handle, Kernel, Proc, Taken, Wait, Written};
 use super::parse::SyntaxError;
 use super::tools::{Io, Step};
-use super::{World, interp};
 use std::collections::BTreeMap;
 
 pub use super::kernel::Output;
@@ -524,7 +524,12 @@ fn step_tool(proc: &mut Proc, kernel: &mut Kernel, world: &mut dyn World) -> u64
             let cwd = running.cwd.clone();
             let env = running.env.clone();
             let pid = proc.pid;
-            match interp::launch(kernel, world, pid, &interp::Launch { argv: &argv, env, cwd, fds }) {
+            match super::launch::launch(
+                kernel,
+                world,
+                pid,
+                &super::launch::Launch { argv: &argv, env, cwd, fds },
+            ) {
                 Ok(child) => {
                     running.child = Some(child);
                     running.deadline = deadline;

@@ -3,18 +3,38 @@
 //! Always holds: a [`Machine`] is plain data and cheap to clone; it never blocks; every step is bounded.
 //! Imports nothing of the program: the learner's shell and the containers each bring a [`World`].
 
+// A tool says its say in many small pieces, its rows of a `match` stand for rows of a manual, and a frame or a
+// parsed option belongs to whoever goes on with it.
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::match_same_arms,
+    clippy::needless_pass_by_value
+)]
+#![allow(
+    clippy::struct_excessive_bools,
+    clippy::type_complexity,
+    clippy::unused_self,
+    clippy::many_single_char_names
+)]
+
 mod arith;
 mod braces;
 mod builtins;
 mod code;
 mod expand;
 pub mod files;
+mod flow;
 mod interp;
+mod jobs;
 mod kernel;
+mod launch;
 mod machine;
 pub mod net;
 mod parse;
 mod pattern;
+mod reading;
+mod simple;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -252,7 +252,9 @@ pub(super) fn glob(world: &mut dyn World, cwd: &str, source: &str) -> Vec<String
         found = next;
     }
     if source.ends_with('/') {
-        found.iter_mut().for_each(|path| path.push('/'));
+        for path in &mut found {
+            path.push('/');
+        }
     }
     found.retain(|path| !path.is_empty());
     found

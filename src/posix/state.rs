@@ -113,7 +113,7 @@ impl Shell {
     pub(super) fn get(&self, name: &str) -> Option<String> {
         match &self.vars.get(name)?.content {
             Content::Text(text) => Some(text.to_string()),
-            Content::Array(items) => items.get(&Key::Number(0)).map(|s| s.to_string()),
+            Content::Array(items) => items.get(&Key::Number(0)).map(std::string::ToString::to_string),
             Content::Unset => None,
         }
     }
@@ -159,7 +159,7 @@ impl Shell {
     pub(super) fn get_at(&mut self, name: &str, index: &str) -> Option<String> {
         let key = self.key(name, index).ok()?;
         match &self.vars.get(name)?.content {
-            Content::Array(items) => items.get(&key).map(|s| s.to_string()),
+            Content::Array(items) => items.get(&key).map(std::string::ToString::to_string),
             Content::Text(text) if key == Key::Number(0) => Some(text.to_string()),
             _ => None,
         }

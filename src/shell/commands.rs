@@ -209,14 +209,15 @@ fn dojo(args: &[String], view: &mut View) -> i32 {
         ["reset"] => Control::Reset,
         ["hint"] => Control::Hint,
         ["check"] => Control::Check,
-        ["speed", speed] => match speed_of(speed) {
-            Some(control) => control,
-            None => {
+        ["speed", speed] => {
+            if let Some(control) = speed_of(speed) {
+                control
+            } else {
                 view.streams
                     .error(&format!("dojo: {speed} is no speed: a number from 1 to 3600, pause, or quiet\n"));
                 return 1;
             }
-        },
+        }
         [] | ["help" | "--help" | "-h"] => {
             view.streams.print(DOJO);
             return 0;

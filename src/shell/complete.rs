@@ -31,7 +31,6 @@ fn words(line: &str) -> (Vec<String>, usize) {
         let end = i + c.len_utf8();
         match (quote, c) {
             (Some(q), c) if q == c => quote = None,
-            (Some(_), c) => word.push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 inside = true;
@@ -56,7 +55,7 @@ fn words(line: &str) -> (Vec<String>, usize) {
                 inside = false;
                 start = end;
             }
-            (None, c) => word.push(c),
+            (Some(_) | None, c) => word.push(c),
         }
     }
     words.push(word);
@@ -226,7 +225,7 @@ impl Context<'_> {
                 let flag = line.command.all_flags().into_iter().find(|f| f.name == name);
                 match (flag, value) {
                     (Some(flag), Some(value)) if flag.name == "namespace" => {
-                        value.clone_into(&mut line.namespace)
+                        value.clone_into(&mut line.namespace);
                     }
                     (Some(flag), None) if takes_value(flag) => line.open = Some(flag),
                     _ => {}
@@ -289,7 +288,7 @@ impl Context<'_> {
             return (0, self.flags(&line));
         }
         if line.args.is_empty() && !line.command.subcommands.is_empty() {
-            let subs = line.command.subcommands.iter().filter(|sub| !(sub.name == "options"));
+            let subs = line.command.subcommands.iter().filter(|sub| sub.name != "options");
             let names = plain(self.last, subs.map(|sub| sub.name.to_owned()));
             if !names.is_empty() || line.command.run.is_none() {
                 return (0, names);

@@ -167,8 +167,8 @@ impl World for Outside {
             "kubectl" | "k" => self.kubectl(call, &streams),
             "vi" | "vim" | "nano" | "edit" | "emacs" => self.editor(call, &streams),
             "yq" => super::yq::run(call, Rc::clone(&self.files), &streams, self.now()),
-            name => match commands::find(name) {
-                Some(command) => {
+            name => {
+                if let Some(command) = commands::find(name) {
                     let mut view = commands::View {
                         client: &self.client,
                         desk: &mut self.desk.borrow_mut(),
@@ -176,14 +176,13 @@ impl World for Outside {
                     };
                     let status = (command.run)(&call.argv[1..], &mut view);
                     Box::pin(async move { status })
-                }
-                None => {
+                } else {
                     if !name.is_empty() && !call.argv[0].contains('/') {
                         self.desk.borrow_mut().unknown = Some(name.to_owned());
                     }
                     return None;
                 }
-            },
+            }
         };
         Some(self.begin(future, streams))
     }

@@ -19,7 +19,7 @@ pub(super) fn run(call: &Call, files: Rc<RefCell<Tree>>, streams: &Streams, now:
                 "-r" | "--raw-output" => raw = true,
                 "-j" | "-o=json" | "-ojson" | "--output-format=json" => json = true,
                 "-o" | "--output-format" => {
-                    json = args.next().is_some_and(|form| form == "json" || form == "j")
+                    json = args.next().is_some_and(|form| form == "json" || form == "j");
                 }
                 "-y" | "-P" | "--prettyPrint" | "e" | "eval" | "-M" => {}
                 _ => rest.push(arg.clone()),

@@ -3,57 +3,58 @@
 //! Always holds: a record takes a limited number of evaluations, calls a limited depth. Deliberately not here: pipes to
 //! and from commands, `getline` from the main input.
 
+use super::awk_eval::{looks_numeric, number, number_text};
 use super::awk_parse::{Expr, Pattern, Program, Stmt, parse};
 use super::text::chomp;
-use super::words::{Spec, general};
+use super::words::Spec;
 use super::{Filter, Go, Inputs, Io, Known, Lines, Tool, lossy};
 use regex::bytes::Regex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const MAX_STEPS: u64 = 3_000_000;
-const MAX_CALLS: usize = 60;
-const MAX_TEXT: usize = 4 << 20;
+pub(super) const MAX_CALLS: usize = 60;
+pub(super) const MAX_TEXT: usize = 4 << 20;
 
 /// A value: text that looks like a number (from input) compares as one.
 #[derive(Clone, Debug)]
-enum Value {
+pub(super) enum Value {
     Number(f64),
     Text(Arc<str>),
     Input(Arc<str>),
     None,
 }
 
-type Array = BTreeMap<Arc<str>, Value>;
+pub(super) type Array = BTreeMap<Arc<str>, Value>;
 
 #[derive(Clone, Debug, Default)]
-struct Frame {
-    locals: BTreeMap<Arc<str>, Value>,
-    arrays: BTreeMap<Arc<str>, Array>,
+pub(super) struct Frame {
+    pub locals: BTreeMap<Arc<str>, Value>,
+    pub arrays: BTreeMap<Arc<str>, Array>,
     /// Array parameters by the caller's name.
-    aliases: BTreeMap<Arc<str>, Arc<str>>,
+    pub aliases: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
-struct Awk {
-    program: Arc<Program>,
-    vars: BTreeMap<Arc<str>, Value>,
-    arrays: BTreeMap<Arc<str>, Array>,
-    frames: Vec<Frame>,
-    record: String,
-    fields: Vec<String>,
-    ranges: Vec<bool>,
-    regexes: BTreeMap<Arc<str>, Regex>,
-    opened: Vec<String>,
-    readers: BTreeMap<String, (Vec<u8>, usize)>,
-    seed: u64,
-    steps: u64,
-    ended: bool,
-    paragraph: Vec<u8>,
+pub(super) struct Awk {
+    pub program: Arc<Program>,
+    pub vars: BTreeMap<Arc<str>, Value>,
+    pub arrays: BTreeMap<Arc<str>, Array>,
+    pub frames: Vec<Frame>,
+    pub record: String,
+    pub fields: Vec<String>,
+    pub ranges: Vec<bool>,
+    pub regexes: BTreeMap<Arc<str>, Regex>,
+    pub opened: Vec<String>,
+    pub readers: BTreeMap<String, (Vec<u8>, usize)>,
+    pub seed: u64,
+    pub steps: u64,
+    pub ended: bool,
+    pub paragraph: Vec<u8>,
 }
 
 /// How a statement ends.
-enum Flow {
+pub(super) enum Flow {
     On,
     Next,
     Break,
@@ -62,7 +63,7 @@ enum Flow {
     Return(Value),
 }
 
-type Done<T> = Result<T, String>;
+pub(super) type Done<T> = Result<T, String>;
 
 pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> {
     let known = Known {
@@ -83,12 +84,11 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
         }
     }
     if files.is_empty() {
-        match options.rest.pop_front() {
-            Some(text) => source = text,
-            None => {
-                io.err("usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]\n");
-                return Err(2);
-            }
+        if let Some(text) = options.rest.pop_front() {
+            source = text
+        } else {
+            io.err("usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]\n");
+            return Err(2);
         }
     }
     let program = match parse(&source) {
@@ -211,13 +211,13 @@ impl Filter for Awk {
 }
 
 impl Awk {
-    fn flush_paragraph(&mut self, io: &mut Io) -> Go {
+    pub(super) fn flush_paragraph(&mut self, io: &mut Io) -> Go {
         let text = lossy(&std::mem::take(&mut self.paragraph));
         let text = text.trim_end_matches('\n');
         if text.is_empty() { Go::On } else { self.run_record(text, io) }
     }
 
-    fn run_record(&mut self, text: &str, io: &mut Io) -> Go {
+    pub(super) fn run_record(&mut self, text: &str, io: &mut Io) -> Go {
         for name in ["NR", "FNR"] {
             let next = self.number_var(name) + 1.0;
             self.vars.insert(name.into(), Value::Number(next));
@@ -238,7 +238,7 @@ impl Awk {
     }
 
     /// Runs the END rules.
-    fn finish(&mut self, status: i32, io: &mut Io) -> i32 {
+    pub(super) fn finish(&mut self, status: i32, io: &mut Io) -> i32 {
         self.ended = true;
         match self.rules(&Pattern::End, io) {
             Ok(code) => code.unwrap_or(status),
@@ -250,7 +250,7 @@ impl Awk {
     }
 
     /// Runs the rules of a kind (`Always`: all that look at records); `Some` after `exit`.
-    fn rules(&mut self, kind: &Pattern, io: &mut Io) -> Done<Option<i32>> {
+    pub(super) fn rules(&mut self, kind: &Pattern, io: &mut Io) -> Done<Option<i32>> {
         self.steps = 0;
         let program = Arc::clone(&self.program);
         for (i, (pattern, body)) in program.rules.iter().enumerate() {
@@ -260,31 +260,30 @@ impl Awk {
                 Pattern::Always => true,
                 Pattern::When(expr) => self.truth(expr, io)?,
                 Pattern::Range(from, to) => {
-                    if !self.ranges[i] {
+                    if self.ranges[i] {
+                        if self.truth(to, io)? {
+                            self.ranges[i] = false;
+                        }
+                        true
+                    } else {
                         self.ranges[i] = self.truth(from, io)?;
                         let inside = self.ranges[i];
                         if inside && self.truth(to, io)? {
                             self.ranges[i] = false;
                         }
                         inside
-                    } else {
-                        if self.truth(to, io)? {
-                            self.ranges[i] = false;
-                        }
-                        true
                     }
                 }
             };
             if !hit {
                 continue;
             }
-            let flow = match body {
-                Some(body) => self.run(body, io)?,
-                None => {
-                    let line = self.record.clone() + &self.text_var("ORS");
-                    io.out(line);
-                    Flow::On
-                }
+            let flow = if let Some(body) = body {
+                self.run(body, io)?
+            } else {
+                let line = self.record.clone() + &self.text_var("ORS");
+                io.out(line);
+                Flow::On
             };
             match flow {
                 Flow::Next => return Ok(None),
@@ -295,15 +294,15 @@ impl Awk {
         Ok(None)
     }
 
-    fn text_var(&self, name: &str) -> String {
+    pub(super) fn text_var(&self, name: &str) -> String {
         self.vars.get(name).map(|v| self.text(v)).unwrap_or_default()
     }
 
-    fn number_var(&self, name: &str) -> f64 {
+    pub(super) fn number_var(&self, name: &str) -> f64 {
         self.vars.get(name).map_or(0.0, number)
     }
 
-    fn text(&self, value: &Value) -> String {
+    pub(super) fn text(&self, value: &Value) -> String {
         match value {
             Value::Number(n) => number_text(*n),
             Value::Text(text) | Value::Input(text) => text.to_string(),
@@ -311,14 +310,14 @@ impl Awk {
         }
     }
 
-    fn set_record(&mut self, text: &str) {
+    pub(super) fn set_record(&mut self, text: &str) {
         text.clone_into(&mut self.record);
         let fs = self.text_var("FS");
         self.fields = self.split(text, &fs);
         self.vars.insert("NF".into(), Value::Number(self.fields.len() as f64));
     }
 
-    fn split(&mut self, text: &str, fs: &str) -> Vec<String> {
+    pub(super) fn split(&mut self, text: &str, fs: &str) -> Vec<String> {
         if text.is_empty() {
             return Vec::new();
         }
@@ -346,7 +345,7 @@ impl Awk {
         }
     }
 
-    fn regex(&mut self, source: &str) -> Done<Regex> {
+    pub(super) fn regex(&mut self, source: &str) -> Done<Regex> {
         if let Some(regex) = self.regexes.get(source) {
             return Ok(regex.clone());
         }
@@ -358,11 +357,11 @@ impl Awk {
         Ok(regex)
     }
 
-    fn rebuild(&mut self) {
+    pub(super) fn rebuild(&mut self) {
         self.record = self.fields.join(&self.text_var("OFS"));
     }
 
-    fn truth(&mut self, expr: &Expr, io: &mut Io) -> Done<bool> {
+    pub(super) fn truth(&mut self, expr: &Expr, io: &mut Io) -> Done<bool> {
         if let Expr::Regex(source) = expr {
             return Ok(self.regex(source)?.is_match(self.record.as_bytes()));
         }
@@ -374,21 +373,21 @@ impl Awk {
         })
     }
 
-    fn num(&mut self, expr: &Expr, io: &mut Io) -> Done<f64> {
+    pub(super) fn num(&mut self, expr: &Expr, io: &mut Io) -> Done<f64> {
         Ok(number(&self.eval(expr, io)?))
     }
 
-    fn str(&mut self, expr: &Expr, io: &mut Io) -> Done<String> {
+    pub(super) fn str(&mut self, expr: &Expr, io: &mut Io) -> Done<String> {
         let value = self.eval(expr, io)?;
         Ok(self.text(&value))
     }
 
-    fn tick(&mut self) -> Done<()> {
+    pub(super) fn tick(&mut self) -> Done<()> {
         self.steps += 1;
         if self.steps > MAX_STEPS { Err("the program runs for too long".into()) } else { Ok(()) }
     }
 
-    fn run(&mut self, stmt: &Stmt, io: &mut Io) -> Done<Flow> {
+    pub(super) fn run(&mut self, stmt: &Stmt, io: &mut Io) -> Done<Flow> {
         self.tick()?;
         match stmt {
             Stmt::Expr(expr) => {
@@ -481,7 +480,7 @@ impl Awk {
         Ok(Flow::On)
     }
 
-    fn print(
+    pub(super) fn print(
         &mut self,
         args: &[Expr],
         format: bool,
@@ -525,7 +524,7 @@ impl Awk {
         Ok(())
     }
 
-    fn sprintf(&self, values: &[Value]) -> String {
+    pub(super) fn sprintf(&self, values: &[Value]) -> String {
         let Some((format, rest)) = values.split_first() else { return String::new() };
         let format: Vec<char> = self.text(format).chars().collect();
         let mut rest = rest.iter();
@@ -575,7 +574,7 @@ impl Awk {
         made
     }
 
-    fn array(&mut self, name: &Arc<str>) -> &mut Array {
+    pub(super) fn array(&mut self, name: &Arc<str>) -> &mut Array {
         let mut name = Arc::clone(name);
         for frame in (0..self.frames.len()).rev() {
             if let Some(alias) = self.frames[frame].aliases.get(&name) {
@@ -591,7 +590,7 @@ impl Awk {
         self.arrays.entry(name).or_default()
     }
 
-    fn key(&mut self, index: &[Expr], io: &mut Io) -> Done<String> {
+    pub(super) fn key(&mut self, index: &[Expr], io: &mut Io) -> Done<String> {
         let mut parts = Vec::new();
         for part in index {
             parts.push(self.str(part, io)?);
@@ -599,7 +598,7 @@ impl Awk {
         Ok(parts.join(&self.text_var("SUBSEP")))
     }
 
-    fn get_var(&self, name: &str) -> Value {
+    pub(super) fn get_var(&self, name: &str) -> Value {
         if let Some(frame) = self.frames.last()
             && let Some(value) = frame.locals.get(name)
         {
@@ -608,7 +607,7 @@ impl Awk {
         self.vars.get(name).cloned().unwrap_or(Value::None)
     }
 
-    fn set_var(&mut self, name: &Arc<str>, value: Value) {
+    pub(super) fn set_var(&mut self, name: &Arc<str>, value: Value) {
         if let Some(frame) = self.frames.last_mut()
             && let Some(local) = frame.locals.get_mut(name)
         {
@@ -626,7 +625,7 @@ impl Awk {
         }
     }
 
-    fn store(&mut self, target: &Expr, value: Value, io: &mut Io) -> Done<()> {
+    pub(super) fn store(&mut self, target: &Expr, value: Value, io: &mut Io) -> Done<()> {
         match target {
             Expr::Var(name) => self.set_var(name, value),
             Expr::Index(array, index) => {
@@ -659,332 +658,6 @@ impl Awk {
         }
         Ok(())
     }
-
-    fn eval(&mut self, expr: &Expr, io: &mut Io) -> Done<Value> {
-        self.tick()?;
-        let truth = |t: bool| Value::Number(f64::from(u8::from(t)));
-        Ok(match expr {
-            Expr::Number(n) => Value::Number(*n),
-            Expr::Text(text) => Value::Text(Arc::clone(text)),
-            Expr::Regex(_) => truth(self.truth(expr, io)?),
-            Expr::Var(name) => self.get_var(name),
-            Expr::Field(index) => {
-                let index = self.num(index, io)?;
-                if index < 0.0 {
-                    return Err(format!("trying to access out of range field {index}"));
-                }
-                let text = match index as usize {
-                    0 => Some(self.record.as_str()),
-                    n => self.fields.get(n - 1).map(String::as_str),
-                };
-                text.map_or(Value::None, |text| Value::Input(text.into()))
-            }
-            Expr::Index(array, index) => {
-                let key = self.key(index, io)?;
-                self.array(array).entry(key.into()).or_insert(Value::None).clone()
-            }
-            Expr::Assign(op, target, value) => {
-                let mut new = self.eval(value, io)?;
-                if *op != "=" {
-                    let old = self.num(target, io)?;
-                    new = Value::Number(arithmetic(&op[..1], old, number(&new))?);
-                }
-                self.store(target, new.clone(), io)?;
-                new
-            }
-            Expr::Binary("&&", a, b) => truth(self.truth(a, io)? && self.truth(b, io)?),
-            Expr::Binary("||", a, b) => truth(self.truth(a, io)? || self.truth(b, io)?),
-            Expr::Binary(" ", a, b) => {
-                let (a, b) = (self.str(a, io)?, self.str(b, io)?);
-                if a.len() + b.len() > MAX_TEXT {
-                    return Err("text too long (4 MiB at most)".into());
-                }
-                Value::Text((a + &b).into())
-            }
-            Expr::Binary(op @ ("<" | "<=" | "==" | "!=" | ">" | ">="), a, b) => {
-                let (a, b) = (self.eval(a, io)?, self.eval(b, io)?);
-                let order = self.compare(&a, &b);
-                truth(match *op {
-                    "<" => order.is_lt(),
-                    "<=" => order.is_le(),
-                    "==" => order.is_eq(),
-                    "!=" => order.is_ne(),
-                    ">" => order.is_gt(),
-                    _ => order.is_ge(),
-                })
-            }
-            Expr::Binary(op, a, b) => {
-                let (a, b) = (self.num(a, io)?, self.num(b, io)?);
-                Value::Number(arithmetic(op, a, b)?)
-            }
-            Expr::Unary('!', a) => truth(!self.truth(a, io)?),
-            Expr::Unary('-', a) => Value::Number(-self.num(a, io)?),
-            Expr::Unary(_, a) => Value::Number(self.num(a, io)?),
-            Expr::Step(target, by, old_counts) => {
-                let old = self.num(target, io)?;
-                self.store(target, Value::Number(old + by), io)?;
-                Value::Number(if *old_counts { old } else { old + by })
-            }
-            Expr::Conditional(cond, yes, no) => {
-                let chosen = if self.truth(cond, io)? { yes } else { no };
-                self.eval(chosen, io)?
-            }
-            Expr::Match(wanted, text, pattern) => {
-                let text = self.str(text, io)?;
-                let regex = self.pattern(pattern, io)?;
-                truth(regex.is_match(text.as_bytes()) == *wanted)
-            }
-            Expr::In(index, array) => {
-                let key = self.key(index, io)?;
-                truth(self.array(array).contains_key(key.as_str()))
-            }
-            Expr::Call(name, args) => self.call(name, args, io)?,
-            Expr::Getline(target, Some(file)) => {
-                let file = self.str(file, io)?;
-                let Some(line) = self.read_line(&file, io) else { return Ok(Value::Number(0.0)) };
-                match line {
-                    Err(()) => Value::Number(-1.0),
-                    Ok(line) => {
-                        match target {
-                            Some(target) => self.store(target, Value::Input(line.into()), io)?,
-                            None => self.set_record(&line),
-                        }
-                        Value::Number(1.0)
-                    }
-                }
-            }
-            Expr::Getline(_, None) => return Err("getline from the main input is not supported here".into()),
-            Expr::Group(list) => match list.as_slice() {
-                [one] => self.eval(one, io)?,
-                _ => return Err("a list stands where a value is wanted".into()),
-            },
-        })
-    }
-
-    fn read_line(&mut self, file: &str, io: &mut Io) -> Option<Result<String, ()>> {
-        if !self.readers.contains_key(file) {
-            match io.read(file) {
-                Ok(bytes) => self.readers.insert(file.to_owned(), (bytes, 0)),
-                Err(_) => return Some(Err(())),
-            };
-        }
-        let (bytes, at) = self.readers.get_mut(file)?;
-        if *at >= bytes.len() {
-            return None;
-        }
-        let rest = &bytes[*at..];
-        let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |i| i + 1);
-        *at += end;
-        Some(Ok(lossy(chomp(&rest[..end]).0)))
-    }
-
-    fn compare(&self, a: &Value, b: &Value) -> std::cmp::Ordering {
-        let numeric = |v: &Value| match v {
-            Value::Number(n) => Some(*n),
-            Value::Input(text) => looks_numeric(text),
-            Value::None => Some(0.0),
-            Value::Text(_) => None,
-        };
-        match (numeric(a), numeric(b)) {
-            (Some(x), Some(y)) => x.total_cmp(&y),
-            _ => self.text(a).cmp(&self.text(b)),
-        }
-    }
-
-    fn pattern(&mut self, expr: &Expr, io: &mut Io) -> Done<Regex> {
-        match expr {
-            Expr::Regex(source) => self.regex(source),
-            other => {
-                let source = self.str(other, io)?;
-                self.regex(&source)
-            }
-        }
-    }
-
-    fn call(&mut self, name: &Arc<str>, args: &[Expr], io: &mut Io) -> Done<Value> {
-        if self.program.functions.contains_key(name) {
-            return self.call_function(name, args, io);
-        }
-        let text = |this: &mut Self, i: usize, io: &mut Io| match args.get(i) {
-            Some(arg) => this.str(arg, io),
-            None => Ok(String::new()),
-        };
-        let num = |this: &mut Self, i: usize, io: &mut Io| match args.get(i) {
-            Some(arg) => this.num(arg, io),
-            None => Ok(0.0),
-        };
-        Ok(match &**name {
-            "length" => match args.first() {
-                None => Value::Number(self.record.chars().count() as f64),
-                Some(Expr::Var(array)) if self.arrays.contains_key(array) => {
-                    Value::Number(self.array(array).len() as f64)
-                }
-                Some(arg) => Value::Number(self.str(arg, io)?.chars().count() as f64),
-            },
-            "substr" => {
-                let chars: Vec<char> = text(self, 0, io)?.chars().collect();
-                let start = num(self, 1, io)?.round();
-                let end = if args.len() > 2 { start + num(self, 2, io)?.round() } else { f64::INFINITY };
-                let from = (start.max(1.0) - 1.0).min(chars.len() as f64) as usize;
-                let to = (end - 1.0).clamp(from as f64, chars.len() as f64) as usize;
-                Value::Text(chars[from..to].iter().collect::<String>().into())
-            }
-            "index" => {
-                let (all, part) = (text(self, 0, io)?, text(self, 1, io)?);
-                Value::Number(all.find(&part).map_or(0.0, |at| all[..at].chars().count() as f64 + 1.0))
-            }
-            "split" => {
-                let all = text(self, 0, io)?;
-                let fs = match args.get(2) {
-                    Some(Expr::Regex(source)) => source.to_string(),
-                    Some(other) => self.str(other, io)?,
-                    None => self.text_var("FS"),
-                };
-                let parts = self.split(&all, &fs);
-                let Some(Expr::Var(array)) = args.get(1) else { return Err("split: no array".into()) };
-                let count = parts.len();
-                let array = self.array(array);
-                array.clear();
-                for (i, part) in parts.into_iter().enumerate() {
-                    array.insert((i + 1).to_string().into(), Value::Input(part.into()));
-                }
-                Value::Number(count as f64)
-            }
-            "sub" | "gsub" => return self.substitute(&**name == "gsub", args, io),
-            "match" => {
-                let all = text(self, 0, io)?;
-                let Some(pattern) = args.get(1) else { return Err("match: no pattern".into()) };
-                let found = self.pattern(pattern, io)?.find(all.as_bytes()).map(|m| (m.start(), m.end()));
-                let chars = |bytes: &[u8]| lossy(bytes).chars().count() as f64;
-                let (start, length) = found.map_or((0.0, -1.0), |(s, e)| {
-                    (chars(&all.as_bytes()[..s]) + 1.0, chars(&all.as_bytes()[s..e]))
-                });
-                self.vars.insert("RSTART".into(), Value::Number(start));
-                self.vars.insert("RLENGTH".into(), Value::Number(length));
-                Value::Number(start)
-            }
-            "sprintf" => {
-                let mut values = Vec::new();
-                for arg in args {
-                    values.push(self.eval(arg, io)?);
-                }
-                Value::Text(self.sprintf(&values).into())
-            }
-            "toupper" => Value::Text(text(self, 0, io)?.to_uppercase().into()),
-            "tolower" => Value::Text(text(self, 0, io)?.to_lowercase().into()),
-            "int" => Value::Number(num(self, 0, io)?.trunc()),
-            "sqrt" => Value::Number(num(self, 0, io)?.sqrt()),
-            "exp" => Value::Number(num(self, 0, io)?.exp()),
-            "log" => Value::Number(num(self, 0, io)?.ln()),
-            "sin" => Value::Number(num(self, 0, io)?.sin()),
-            "cos" => Value::Number(num(self, 0, io)?.cos()),
-            "atan2" => Value::Number(num(self, 0, io)?.atan2(num(self, 1, io)?)),
-            "rand" => {
-                self.seed =
-                    self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                Value::Number((self.seed >> 11) as f64 / (1u64 << 53) as f64)
-            }
-            "srand" => {
-                let old = self.seed;
-                self.seed =
-                    if args.is_empty() { io.world.now() / 1_000_000_000 } else { num(self, 0, io)? as u64 };
-                Value::Number(old as f64)
-            }
-            "systime" => Value::Number((io.world.now() / 1_000_000_000) as f64),
-            "strftime" => {
-                let format =
-                    if args.is_empty() { "%a %b %e %H:%M:%S %Z %Y".to_owned() } else { text(self, 0, io)? };
-                let when = if args.len() > 1 {
-                    num(self, 1, io)?.max(0.0) as u64 * 1_000_000_000
-                } else {
-                    io.world.now()
-                };
-                Value::Text(super::date::format(when, &format).into())
-            }
-            "close" | "fflush" => {
-                let file = text(self, 0, io)?;
-                self.readers.remove(&file);
-                Value::Number(0.0)
-            }
-            "system" => return Err("system is not supported here".into()),
-            name => return Err(format!("calling undefined function {name}")),
-        })
-    }
-
-    fn substitute(&mut self, all: bool, args: &[Expr], io: &mut Io) -> Done<Value> {
-        let [pattern, with, ..] = args else { return Err("sub: not enough arguments".into()) };
-        let regex = self.pattern(pattern, io)?;
-        let with = self.str(with, io)?;
-        let whole = Expr::Field(Box::new(Expr::Number(0.0)));
-        let target = args.get(2).unwrap_or(&whole);
-        let text = self.str(target, io)?;
-        let bytes = text.as_bytes();
-        let (mut made, mut at, mut count) = (Vec::new(), 0, 0);
-        for found in regex.find_iter(bytes) {
-            count += 1;
-            made.extend(&bytes[at..found.start()]);
-            let mut chars = with.chars().peekable();
-            while let Some(c) = chars.next() {
-                match c {
-                    '\\' if matches!(chars.peek(), Some('&' | '\\')) => {
-                        let mut buffer = [0; 4];
-                        made.extend(chars.next().unwrap_or('\\').encode_utf8(&mut buffer).bytes());
-                    }
-                    '&' => made.extend(found.as_bytes()),
-                    c => {
-                        let mut buffer = [0; 4];
-                        made.extend(c.encode_utf8(&mut buffer).bytes());
-                    }
-                }
-            }
-            at = found.end();
-            if !all || made.len() > MAX_TEXT {
-                break;
-            }
-        }
-        if count > 0 {
-            made.extend(&bytes[at..]);
-            self.store(target, Value::Text(lossy(&made).into()), io)?;
-        }
-        Ok(Value::Number(f64::from(count)))
-    }
-
-    fn call_function(&mut self, name: &Arc<str>, args: &[Expr], io: &mut Io) -> Done<Value> {
-        if self.frames.len() >= MAX_CALLS {
-            return Err(format!("function {name} called too deeply"));
-        }
-        let program = Arc::clone(&self.program);
-        let Some(function) = program.functions.get(name) else { return Ok(Value::None) };
-        let mut frame = Frame::default();
-        for (i, param) in function.params.iter().enumerate() {
-            match args.get(i) {
-                Some(Expr::Var(arg)) if self.is_array(arg) => {
-                    frame.aliases.insert(Arc::clone(param), Arc::clone(arg));
-                }
-                Some(arg) => {
-                    let value = self.eval(arg, io)?;
-                    frame.locals.insert(Arc::clone(param), value);
-                }
-                None => {
-                    frame.locals.insert(Arc::clone(param), Value::None);
-                }
-            }
-        }
-        self.frames.push(frame);
-        let flow = self.run(&function.body, io);
-        self.frames.pop();
-        match flow? {
-            Flow::Return(value) => Ok(value),
-            Flow::Exit(_) => Err("exit inside a function is not supported here".into()),
-            _ => Ok(Value::None),
-        }
-    }
-
-    fn is_array(&self, name: &Arc<str>) -> bool {
-        let local =
-            self.frames.last().is_some_and(|f| f.aliases.contains_key(name) || f.arrays.contains_key(name));
-        local || (self.arrays.contains_key(name) && !self.vars.contains_key(name))
-    }
 }
 
 /// Keys in awk's order of hashing would be arbitrary: numbers first, in order, then text.
@@ -996,60 +669,4 @@ fn sorted(mut keys: Vec<Arc<str>>) -> Vec<Arc<str>> {
         _ => a.cmp(b),
     });
     keys
-}
-
-fn arithmetic(op: &str, a: f64, b: f64) -> Done<f64> {
-    Ok(match op {
-        "+" => a + b,
-        "-" => a - b,
-        "*" => a * b,
-        "/" | "%" if b == 0.0 => return Err("division by zero".into()),
-        "/" => a / b,
-        "%" => a % b,
-        _ => a.powf(b),
-    })
-}
-
-fn number_text(n: f64) -> String {
-    if n.fract() == 0.0 && n.abs() < 1e16 { format!("{n:.0}") } else { general(n, 6) }
-}
-
-/// The number at the start of a text.
-fn leading(text: &str) -> f64 {
-    let text = text.trim_start();
-    let mut end = 0;
-    let bytes = text.as_bytes();
-    let (mut dot, mut digits) = (false, false);
-    while end < bytes.len() {
-        match bytes[end] {
-            b'0'..=b'9' => digits = true,
-            b'+' | b'-' if end == 0 => {}
-            b'.' if !dot => dot = true,
-            b'e' | b'E' if digits => {
-                let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-                let more = bytes[end + 1 + sign..].iter().take_while(|b| b.is_ascii_digit()).count();
-                if more > 0 {
-                    end += 1 + sign + more;
-                }
-                break;
-            }
-            _ => break,
-        }
-        end += 1;
-    }
-    text[..end].parse().unwrap_or(0.0)
-}
-
-fn looks_numeric(text: &str) -> Option<f64> {
-    let trimmed = text.trim();
-    let plain = !trimmed.is_empty() && trimmed.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    if plain { trimmed.parse().ok() } else { None }
-}
-
-fn number(value: &Value) -> f64 {
-    match value {
-        Value::Number(n) => *n,
-        Value::Text(text) | Value::Input(text) => leading(text),
-        Value::None => 0.0,
-    }
 }

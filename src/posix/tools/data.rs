@@ -42,23 +42,20 @@ fn decode(bytes: &[u8], io: &mut Io) -> i32 {
     let text: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let engine = GeneralPurpose::new(&STANDARD, config);
-    match engine.decode(&text) {
-        Ok(plain) => {
+    if let Ok(plain) = engine.decode(&text) {
+        io.out(plain);
+        0
+    } else {
+        // What can be decoded comes before the complaint.
+        let good = text
+            .iter()
+            .position(|b| !(b.is_ascii_alphanumeric() || b"+/=".contains(b)))
+            .unwrap_or(text.len());
+        if let Ok(plain) = engine.decode(&text[..good / 4 * 4]) {
             io.out(plain);
-            0
         }
-        Err(_) => {
-            // What can be decoded comes before the complaint.
-            let good = text
-                .iter()
-                .position(|b| !(b.is_ascii_alphanumeric() || b"+/=".contains(b)))
-                .unwrap_or(text.len());
-            if let Ok(plain) = engine.decode(&text[..good / 4 * 4]) {
-                io.out(plain);
-            }
-            io.err("base64: invalid input\n");
-            1
-        }
+        io.err("base64: invalid input\n");
+        1
     }
 }
 

@@ -193,7 +193,7 @@ pub(super) fn date(args: &[String], io: &mut Io) -> i32 {
     let args: Vec<String> =
         args.iter()
             .map(|a| match a.strip_prefix("-I") {
-                Some("") | Some("date") => "+%Y-%m-%d".to_owned(),
+                Some("" | "date") => "+%Y-%m-%d".to_owned(),
                 Some(_) => "+%Y-%m-%dT%H:%M:%S+00:00".to_owned(),
                 None if a.starts_with("--iso-8601") || a.starts_with("--rfc-3339") => {
                     if a.contains("seconds") { "+%Y-%m-%dT%H:%M:%S+00:00".into() } else { "+%Y-%m-%d".into() }
@@ -204,24 +204,24 @@ pub(super) fn date(args: &[String], io: &mut Io) -> i32 {
     let Ok(options) = known.read(&args, io) else { return 1 };
     let mut when = io.world.now();
     if let Some(text) = options.value('d') {
-        match parse(text, when) {
-            Some(time) => when = time,
-            None => {
-                io.err(&format!("date: invalid date ‘{text}’\n"));
-                return 1;
-            }
+        if let Some(time) = parse(text, when) {
+            when = time
+        } else {
+            io.err(&format!("date: invalid date ‘{text}’\n"));
+            return 1;
         }
     }
     let default = if options.has('R') { "%a, %d %b %Y %T %z" } else { "%a %b %e %H:%M:%S %Z %Y" };
     let wanted = match options.rest.front() {
         None => default,
-        Some(text) => match text.strip_prefix('+') {
-            Some(wanted) => wanted,
-            None => {
+        Some(text) => {
+            if let Some(wanted) = text.strip_prefix('+') {
+                wanted
+            } else {
                 io.err(&format!("date: invalid date ‘{text}’\n"));
                 return 1;
             }
-        },
+        }
     };
     let text = format(when, wanted);
     io.out(text + "\n");

@@ -23,7 +23,7 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
     if options.rest.len() != 2 {
         match options.rest.back() {
             Some(last) if options.rest.len() < 2 => {
-                io.err(&format!("diff: missing operand after '{last}'\n"))
+                io.err(&format!("diff: missing operand after '{last}'\n"));
             }
             Some(last) => io.err(&format!("diff: extra operand '{last}'\n")),
             None => io.err("diff: missing operand after 'diff'\n"),

@@ -233,7 +233,7 @@ pub(super) fn mkdir(args: &[String], io: &mut Io) -> i32 {
                     Ok(info) if info.directory => {}
                     Ok(_) => {
                         made =
-                            Err(if end == full.len() { FileError::Exists } else { FileError::NotDirectory })
+                            Err(if end == full.len() { FileError::Exists } else { FileError::NotDirectory });
                     }
                     Err(_) => made = io.world.make_dir(&full[..end]),
                 }

@@ -89,7 +89,7 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
                 };
                 let json = if arg == "--arg" { string(value) } else { value.clone() };
                 if arg == "--argjson" && jaq_json::read::parse_single(json.as_bytes()).is_err() {
-                    io.err(&format!("jq: Invalid JSON text passed to --argjson\n"));
+                    io.err("jq: Invalid JSON text passed to --argjson\n");
                     return Err(2);
                 }
                 variables.insert(name.clone(), json);
@@ -225,7 +225,7 @@ pub(crate) fn parse(text: &[u8]) -> (Vec<Val>, Option<String>) {
                     .and_then(|n| n.parse().ok())
                     .unwrap_or(0);
                 let before = &text[..at.min(text.len())];
-                let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+                let line = before.split(|b| *b == b'\n').count();
                 let column = before.iter().rev().take_while(|b| **b != b'\n').count();
                 let what = if at >= text.len() { "Unfinished JSON term" } else { "Invalid literal" };
                 return (values, Some(format!("{what} at line {line}, column {column}")));
@@ -281,11 +281,10 @@ pub(crate) fn run(
     // The clock is a variable, so that no filter can read the machine's own.
     let code = format!("def now: $__now; {}", query.filter);
     let mut variables = query.variables.clone();
-    let named = serde_json::Map::from_iter(
-        variables
-            .iter()
-            .map(|(k, v)| (k.clone(), serde_json::from_str(v).unwrap_or(serde_json::Value::Null))),
-    );
+    let named: serde_json::Map<String, serde_json::Value> = variables
+        .iter()
+        .map(|(k, v)| (k.clone(), serde_json::from_str(v).unwrap_or(serde_json::Value::Null)))
+        .collect();
     variables.insert("__now".into(), format!("{}", query.now));
     variables.insert("ENV".into(), "{}".into());
     variables.insert("__named".into(), serde_json::Value::Object(named).to_string());

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
 mod awk;
+mod awk_eval;
 mod awk_parse;
+mod columns;
 mod data;
 mod date;
 mod diff;
@@ -19,6 +21,7 @@ mod input;
 mod jq;
 mod run;
 mod sed;
+mod sed_parse;
 mod sort;
 pub(super) mod test;
 mod text;
@@ -176,7 +179,7 @@ pub const TOOLS: &[Entry] = &[
     now("basename", "basename PATH [SUFFIX]", words::basename),
     later("cat", "cat [-n] [FILE]...", text::cat),
     now("chmod", "chmod MODE FILE...", files::chmod),
-    later("column", "column [-t] [-s SEP] [FILE]...", text::column),
+    later("column", "column [-t] [-s SEP] [FILE]...", columns::column),
     now("cp", "cp [-r] SOURCE... TARGET", files::cp),
     later("cut", "cut -d DELIM -f LIST | -c LIST [FILE]...", text::cut),
     now("date", "date [-u] [-d WHEN] [+FORMAT]", date::date),
@@ -189,7 +192,7 @@ pub const TOOLS: &[Entry] = &[
     now("expr", "expr EXPRESSION", words::expr),
     now("false", "false", |_, _| 1),
     now("find", "find [PATH]... [-name PATTERN] [-type f|d]", find::find),
-    later("fold", "fold [-w COLUMNS] [FILE]...", text::fold),
+    later("fold", "fold [-w COLUMNS] [FILE]...", columns::fold),
     later("grep", "grep [-EFivcnoqwlr] [-A N] [-B N] [-C N] [-m N] PATTERN [FILE]...", grep::start),
     later("egrep", "egrep PATTERN [FILE]...", grep::start_extended),
     later("fgrep", "fgrep TEXT [FILE]...", grep::start_fixed),
@@ -205,7 +208,7 @@ pub const TOOLS: &[Entry] = &[
     now("mv", "mv SOURCE... TARGET", files::mv),
     later("nl", "nl [FILE]...", text::nl),
     later("nohup", "nohup COMMAND", run::nohup),
-    later("paste", "paste [-d DELIM] [-s] [FILE]...", text::paste),
+    later("paste", "paste [-d DELIM] [-s] [FILE]...", columns::paste),
     now("printenv", "printenv [NAME]...", words::printenv),
     now("printf", "printf FORMAT [ARGUMENT]...", words::printf),
     now("pwd", "pwd", words::pwd),
@@ -228,7 +231,7 @@ pub const TOOLS: &[Entry] = &[
     now("tree", "tree [DIRECTORY]", find::tree),
     now("true", "true", |_, _| 0),
     now("uname", "uname [-a]", words::uname),
-    later("uniq", "uniq [-cdui] [FILE]", text::uniq),
+    later("uniq", "uniq [-cdui] [FILE]", columns::uniq),
     later("wc", "wc [-lwc] [FILE]...", text::wc),
     now("which", "which COMMAND...", words::which),
     now("whoami", "whoami", words::whoami),

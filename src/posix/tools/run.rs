@@ -38,14 +38,13 @@ pub(super) fn sleep(args: &[String], io: &mut Io) -> Started {
     }
     let mut total: u64 = 0;
     for arg in args {
-        match duration(arg) {
-            Some(nanos) => total = total.saturating_add(nanos),
-            None => {
-                io.err(&format!(
-                    "sleep: invalid time interval ‘{arg}’\nTry 'sleep --help' for more information.\n"
-                ));
-                return Err(1);
-            }
+        if let Some(nanos) = duration(arg) {
+            total = total.saturating_add(nanos)
+        } else {
+            io.err(&format!(
+                "sleep: invalid time interval ‘{arg}’\nTry 'sleep --help' for more information.\n"
+            ));
+            return Err(1);
         }
     }
     let until = io.world.now().saturating_add(total);
@@ -69,6 +68,7 @@ struct Yes {
     line: String,
 }
 
+#[allow(clippy::unnecessary_wraps)]
 pub(super) fn yes(args: &[String], _io: &mut Io) -> Started {
     let line = if args.is_empty() { "y\n".into() } else { args.join(" ") + "\n" };
     Ok(Box::new(Yes { line }))
@@ -106,20 +106,19 @@ pub(super) fn seq(args: &[String], io: &mut Io) -> Started {
         match arg.as_str() {
             "-w" => equal = true,
             "-s" => separator = rest.next().cloned().unwrap_or_default(),
-            s if s.starts_with("-s") => separator = s[2..].to_owned(),
+            s if s.starts_with("-s") => s[2..].clone_into(&mut separator),
             _ => numbers.push(arg),
         }
     }
     let mut values = Vec::new();
     for text in &numbers {
-        match text.parse::<f64>().ok().filter(|n| n.is_finite()) {
-            Some(n) => values.push(n),
-            None => {
-                io.err(&format!(
-                    "seq: invalid floating point argument: ‘{text}’\nTry 'seq --help' for more information.\n"
-                ));
-                return Err(1);
-            }
+        if let Some(n) = text.parse::<f64>().ok().filter(|n| n.is_finite()) {
+            values.push(n)
+        } else {
+            io.err(&format!(
+                "seq: invalid floating point argument: ‘{text}’\nTry 'seq --help' for more information.\n"
+            ));
+            return Err(1);
         }
     }
     let (first, step, last) = match values.as_slice() {

@@ -2,7 +2,7 @@
 //!
 //! Always holds: a line takes a bounded number of commands; regular expressions take linear time.
 
-use super::grep::regex;
+use super::sed_parse::Parser;
 use super::text::chomp;
 use super::{Filter, Go, Inputs, Io, Known, Lines, Tool, lossy};
 use regex::bytes::Regex;
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 type Started = Result<Box<dyn Tool>, i32>;
 
 #[derive(Clone, Debug)]
-enum Address {
+pub(super) enum Address {
     Line(u64),
     Last,
     Match(Option<Regex>),
@@ -21,17 +21,17 @@ enum Address {
 }
 
 #[derive(Clone, Debug)]
-struct Command {
-    from: Option<Address>,
-    to: Option<Address>,
-    negate: bool,
+pub(super) struct Command {
+    pub from: Option<Address>,
+    pub to: Option<Address>,
+    pub negate: bool,
     /// Whether a range is open, and since which line.
-    open: Option<u64>,
-    what: What,
+    pub open: Option<u64>,
+    pub what: What,
 }
 
 #[derive(Clone, Debug)]
-enum What {
+pub(super) enum What {
     Substitute {
         regex: Option<Regex>,
         with: Vec<Part>,
@@ -62,11 +62,10 @@ enum What {
     BranchIf(String),
     Begin(usize),
     End,
-    Nothing,
 }
 
 #[derive(Clone, Debug)]
-enum Part {
+pub(super) enum Part {
     Text(Vec<u8>),
     Group(usize),
     Case(char),
@@ -83,7 +82,6 @@ struct Sed {
     /// Where to go on with the next line (`N`, `n`).
     resume: Option<(Vec<u8>, usize)>,
     in_place: Option<String>,
-    files: VecDeque<String>,
     out: Vec<u8>,
     last: Option<Regex>,
     file: String,
@@ -129,12 +127,11 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Started {
         }
     }
     if scripts.is_empty() {
-        match options.rest.pop_front() {
-            Some(script) => scripts.push(script),
-            None => {
-                io.err("Usage: sed [OPTION]... {script-only-if-no-other-script} [input-file]...\n");
-                return Err(1);
-            }
+        if let Some(script) = options.rest.pop_front() {
+            scripts.push(script)
+        } else {
+            io.err("Usage: sed [OPTION]... {script-only-if-no-other-script} [input-file]...\n");
+            return Err(1);
         }
     }
     let text = scripts.join("\n");
@@ -155,7 +152,6 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Started {
         waiting: None,
         resume: None,
         in_place: None,
-        files: VecDeque::new(),
         out: Vec::new(),
         last: None,
         file: String::new(),
@@ -213,316 +209,6 @@ fn in_place(sed: &mut Sed, files: &VecDeque<String>, suffix: Option<&str>, io: &
     status
 }
 
-struct Parser {
-    chars: Vec<char>,
-    at: usize,
-    extended: bool,
-}
-
-type Parsed<T> = Result<T, String>;
-
-impl Parser {
-    fn peek(&self) -> Option<char> {
-        self.chars.get(self.at).copied()
-    }
-
-    fn skip(&mut self, set: &str) {
-        while self.peek().is_some_and(|c| set.contains(c)) {
-            self.at += 1;
-        }
-    }
-
-    fn number(&mut self) -> u64 {
-        let mut n = 0u64;
-        while let Some(d) = self.peek().and_then(|c| c.to_digit(10)) {
-            n = n.saturating_mul(10).saturating_add(u64::from(d));
-            self.at += 1;
-        }
-        n
-    }
-
-    fn script(&mut self) -> Parsed<Vec<Command>> {
-        let mut commands: Vec<Command> = Vec::new();
-        let mut blocks = Vec::new();
-        loop {
-            self.skip(" \t\n;");
-            if self.peek() == Some('#') {
-                while self.peek().is_some_and(|c| c != '\n') {
-                    self.at += 1;
-                }
-                continue;
-            }
-            if self.peek().is_none() {
-                break;
-            }
-            let from = self.address()?;
-            let mut to = None;
-            if from.is_some() {
-                self.skip(" \t");
-                if self.peek() == Some(',') {
-                    self.at += 1;
-                    self.skip(" \t");
-                    to = Some(self.address()?.ok_or("unexpected `,'")?);
-                }
-            }
-            self.skip(" \t");
-            let mut negate = false;
-            while self.peek() == Some('!') {
-                negate = true;
-                self.at += 1;
-                self.skip(" \t");
-            }
-            let what = self.command()?;
-            match what {
-                What::Begin(_) => blocks.push(commands.len()),
-                What::End => {
-                    let open = blocks.pop().ok_or("unexpected `}'")?;
-                    commands[open].what = What::Begin(commands.len());
-                }
-                _ => {}
-            }
-            commands.push(Command { from, to, negate, open: None, what });
-            if commands.len() > 5000 {
-                return Err("script too long".into());
-            }
-        }
-        if blocks.is_empty() { Ok(commands) } else { Err("unmatched `{'".into()) }
-    }
-
-    fn address(&mut self) -> Parsed<Option<Address>> {
-        Ok(match self.peek() {
-            Some(c) if c.is_ascii_digit() => {
-                let first = self.number();
-                if self.peek() == Some('~') {
-                    self.at += 1;
-                    let step = self.number();
-                    return Ok(Some(Address::Step(first, step)));
-                }
-                Some(Address::Line(first))
-            }
-            Some('$') => {
-                self.at += 1;
-                Some(Address::Last)
-            }
-            Some('+') => {
-                self.at += 1;
-                Some(Address::Plus(self.number()))
-            }
-            Some(c @ ('/' | '\\')) => {
-                self.at += 1;
-                let mut end = c;
-                if c == '\\' {
-                    end = self.peek().ok_or("unexpected end")?;
-                    self.at += 1;
-                }
-                let source = self.until(end).ok_or("unterminated address regex")?;
-                let fold = self.peek() == Some('I');
-                self.at += usize::from(fold);
-                Some(Address::Match(self.compile(&source, fold)?))
-            }
-            _ => None,
-        })
-    }
-
-    fn compile(&self, source: &str, fold: bool) -> Parsed<Option<Regex>> {
-        if source.is_empty() {
-            return Ok(None);
-        }
-        regex(source, self.extended, fold).map(Some)
-    }
-
-    /// Text up to a delimiter, which a backslash protects.
-    fn until(&mut self, end: char) -> Option<String> {
-        let mut made = String::new();
-        let mut set = false;
-        while let Some(c) = self.peek() {
-            self.at += 1;
-            match c {
-                '\\' => {
-                    let next = self.peek()?;
-                    self.at += 1;
-                    if next == end && end != '\\' {
-                        made.push(next);
-                    } else {
-                        made.push('\\');
-                        made.push(next);
-                    }
-                }
-                c if c == end && !set => return Some(made),
-                c => {
-                    set = match c {
-                        '[' => true,
-                        ']' => false,
-                        _ => set && c != '\n',
-                    };
-                    made.push(c);
-                }
-            }
-            if set && !self.chars[self.at..].contains(&']') {
-                set = false;
-            }
-        }
-        None
-    }
-
-    fn text(&mut self) -> String {
-        self.skip(" \t");
-        if self.peek() == Some('\\') {
-            self.at += 1;
-            self.skip(" \t");
-            if self.peek() == Some('\n') {
-                self.at += 1;
-            }
-        }
-        let mut made = String::new();
-        while let Some(c) = self.peek() {
-            self.at += 1;
-            match c {
-                '\\' => {
-                    made.extend(self.peek());
-                    self.at += 1;
-                }
-                '\n' => break,
-                c => made.push(c),
-            }
-        }
-        made + "\n"
-    }
-
-    fn label(&mut self) -> String {
-        self.skip(" \t");
-        let mut made = String::new();
-        while let Some(c) = self.peek().filter(|c| !"\n;}".contains(*c)) {
-            made.push(c);
-            self.at += 1;
-        }
-        made.trim().to_owned()
-    }
-
-    fn command(&mut self) -> Parsed<What> {
-        let Some(c) = self.peek() else { return Err("missing command".into()) };
-        self.at += 1;
-        let what = match c {
-            's' => return self.substitute(),
-            'y' => {
-                let end = self.peek().ok_or("unterminated `y' command")?;
-                self.at += 1;
-                let from = self.until(end).ok_or("unterminated `y' command")?;
-                let to = self.until(end).ok_or("unterminated `y' command")?;
-                let plain = |s: String| -> Vec<char> { lossy(&super::unescape(&s)).chars().collect() };
-                let (from, to) = (plain(from), plain(to));
-                if from.len() != to.len() {
-                    return Err("strings for `y' command are different lengths".into());
-                }
-                What::Translate(from.into_iter().zip(to).collect())
-            }
-            'a' => return Ok(What::Append(self.text())),
-            'i' => return Ok(What::Insert(self.text())),
-            'c' => return Ok(What::Change(self.text())),
-            ':' => return Ok(What::Label(self.label())),
-            'b' => return Ok(What::Branch(self.label())),
-            't' => return Ok(What::BranchIf(self.label())),
-            '{' => return Ok(What::Begin(0)),
-            '}' => What::End,
-            'p' => What::Print,
-            'P' => What::PrintFirst,
-            'd' => What::Delete,
-            'D' => What::DeleteFirst,
-            'q' | 'Q' => {
-                self.skip(" ");
-                What::Quit(c == 'q', self.number() as i32)
-            }
-            'n' => What::Next,
-            'N' => What::NextAppend,
-            '=' => What::Number,
-            'h' => What::Hold,
-            'H' => What::HoldAppend,
-            'g' => What::Get,
-            'G' => What::GetAppend,
-            'x' => What::Exchange,
-            c => return Err(format!("unknown command: `{c}'")),
-        };
-        self.skip(" \t");
-        match self.peek() {
-            None | Some('\n' | ';' | '}' | '#') => Ok(what),
-            Some(_) => Err("extra characters after command".into()),
-        }
-    }
-
-    fn substitute(&mut self) -> Parsed<What> {
-        let end = self.peek().ok_or("unterminated `s' command")?;
-        self.at += 1;
-        let source = self.until(end).ok_or("unterminated `s' command")?;
-        let with = self.replacement(end)?;
-        let (mut all, mut nth, mut print, mut fold, mut write) = (false, 1, false, false, None);
-        loop {
-            match self.peek() {
-                Some('g') => all = true,
-                Some('p') => print = true,
-                Some('i' | 'I') => fold = true,
-                Some('m' | 'M' | 'e') => {}
-                Some('w') => {
-                    self.at += 1;
-                    write = Some(self.label());
-                    break;
-                }
-                Some(c) if c.is_ascii_digit() => {
-                    nth = self.number().max(1) as usize;
-                    continue;
-                }
-                None | Some('\n' | ';' | '}' | ' ' | '#') => break,
-                Some(_) => return Err("unknown option to `s'".into()),
-            }
-            self.at += 1;
-        }
-        let regex = self.compile(&source, fold)?;
-        let groups = regex.as_ref().map_or(9, Regex::captures_len);
-        for part in &with {
-            if let Part::Group(n) = part
-                && *n >= groups.max(1)
-            {
-                return Err(format!("invalid reference \\{n} on `s' command's RHS"));
-            }
-        }
-        Ok(What::Substitute { regex, with, all, nth, print, write })
-    }
-
-    fn replacement(&mut self, end: char) -> Parsed<Vec<Part>> {
-        let mut parts = Vec::new();
-        let mut text: Vec<u8> = Vec::new();
-        let mut flush = |text: &mut Vec<u8>, part: Option<Part>| {
-            if !text.is_empty() {
-                parts.push(Part::Text(std::mem::take(text)));
-            }
-            parts.extend(part);
-        };
-        loop {
-            let Some(c) = self.peek() else { return Err("unterminated `s' command".into()) };
-            self.at += 1;
-            match c {
-                c if c == end => break,
-                '&' => flush(&mut text, Some(Part::Group(0))),
-                '\\' => {
-                    let Some(next) = self.peek() else { return Err("unterminated `s' command".into()) };
-                    self.at += 1;
-                    match next {
-                        '0'..='9' => {
-                            flush(&mut text, Some(Part::Group(next.to_digit(10).unwrap_or(0) as usize)));
-                        }
-                        'U' | 'L' | 'E' | 'u' | 'l' => flush(&mut text, Some(Part::Case(next))),
-                        'n' => text.push(b'\n'),
-                        't' => text.push(b'\t'),
-                        next => text.extend(next.to_string().as_bytes()),
-                    }
-                }
-                c => text.extend(c.to_string().as_bytes()),
-            }
-        }
-        flush(&mut text, None);
-        Ok(parts)
-    }
-}
-
 impl Sed {
     fn emit(&mut self, bytes: &[u8], io: &mut Io) {
         if self.in_place.is_some() { self.out.extend_from_slice(bytes) } else { io.out(bytes) }
@@ -533,7 +219,7 @@ impl Sed {
             Address::Line(n) => self.line == *n,
             Address::Last => last,
             Address::Step(first, 0) => self.line == *first,
-            Address::Step(first, step) => self.line >= *first && (self.line - first) % step == 0,
+            Address::Step(first, step) => self.line >= *first && (self.line - first).is_multiple_of(*step),
             Address::Plus(_) => false,
             Address::Match(regex) => {
                 let regex = regex.clone().or_else(|| self.last.clone());
@@ -611,7 +297,7 @@ impl Sed {
             }
             let what = self.commands[here].what.clone();
             match what {
-                What::Begin(_) | What::End | What::Label(_) | What::Nothing => {}
+                What::Begin(_) | What::End | What::Label(_) => {}
                 What::Print => self.emit(&[&space[..], b"\n"].concat(), io),
                 What::PrintFirst => {
                     let first = space.split(|b| *b == b'\n').next().unwrap_or_default().to_vec();

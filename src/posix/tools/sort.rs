@@ -149,29 +149,26 @@ fn finish(options: &Options, files: Vec<(String, Vec<u8>)>, io: &mut Io) -> i32 
 fn cut<'a>(line: &'a str, key: &Key, separator: Option<char>) -> &'a str {
     // Where each field begins and ends; without a separator leading blanks belong to the field.
     let mut fields = Vec::new();
-    match separator {
-        Some(separator) => {
-            let mut at = 0;
-            for field in line.split(separator) {
-                fields.push((at, at + field.len()));
-                at += field.len() + separator.len_utf8();
-            }
+    if let Some(separator) = separator {
+        let mut at = 0;
+        for field in line.split(separator) {
+            fields.push((at, at + field.len()));
+            at += field.len() + separator.len_utf8();
         }
-        None => {
-            let (mut start, mut seen) = (0, false);
-            for (i, c) in line.char_indices() {
-                if c == ' ' || c == '\t' {
-                    if seen {
-                        fields.push((start, i));
-                        start = i;
-                        seen = false;
-                    }
-                } else {
-                    seen = true;
+    } else {
+        let (mut start, mut seen) = (0, false);
+        for (i, c) in line.char_indices() {
+            if c == ' ' || c == '\t' {
+                if seen {
+                    fields.push((start, i));
+                    start = i;
+                    seen = false;
                 }
+            } else {
+                seen = true;
             }
-            fields.push((start, line.len()));
         }
+        fields.push((start, line.len()));
     }
     let offset = |range: (usize, usize), chars: usize| {
         line[range.0..range.1].char_indices().nth(chars).map_or(range.1, |(i, _)| range.0 + i)
