@@ -24,17 +24,20 @@ const COMPONENT: &str = "controllermanager";
 /// How long an eviction that was allowed keeps counting while its pod does not go.
 const DELETION_TIMEOUT: u64 = 120 * SECOND;
 
+/// What of a pod matters to budgets: ready, going, labels.
+type Facts<'a> = (bool, bool, &'a BTreeMap<String, String>);
+
+fn facts(object: Option<&Object>) -> Option<Facts<'_>> {
+    let pod = object?.cast::<Pod>()?;
+    Some((is_ready(pod), pod.is_terminating(), pod.labels_map()))
+}
+
 fn watch(change: &Change, view: &View, keys: &mut Keys) {
     match change.key.kind {
         Kind::PodDisruptionBudget if change.new.is_some() => keys.push(change.key.clone()),
         Kind::Pod => {
             if view.store.count(Kind::PodDisruptionBudget) == 0 {
                 return;
-            }
-            type Facts<'a> = (bool, bool, &'a BTreeMap<String, String>);
-            fn facts(object: Option<&Object>) -> Option<Facts<'_>> {
-                let pod = object?.cast::<Pod>()?;
-                Some((is_ready(pod), pod.is_terminating(), pod.labels_map()))
             }
             let (before, after) = (facts(change.old.as_ref()), facts(change.new.as_ref()));
             if before == after {

@@ -33,7 +33,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
         Kind::Service if change.new.is_some() => keys.push(change.key.clone()),
         Kind::Pod => service_pods::push_services(change, view, keys),
         Kind::EndpointSlice if change.new.is_none() => {
-            push_service(change, BY_CONTROLLER, Kind::Service, keys)
+            push_service(change, BY_CONTROLLER, Kind::Service, keys);
         }
         _ => {}
     }
@@ -45,7 +45,7 @@ fn watch_endpoints(change: &Change, _: &View, keys: &mut Keys) {
             keys.push(ObjectKey { kind: Kind::Endpoints, name: change.key.name.clone() });
         }
         Kind::EndpointSlice if change.new.is_none() => {
-            push_service(change, BY_MIRRORING, Kind::Endpoints, keys)
+            push_service(change, BY_MIRRORING, Kind::Endpoints, keys);
         }
         _ => {}
     }

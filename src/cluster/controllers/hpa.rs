@@ -7,7 +7,7 @@ use super::support::transition;
 use super::{Controller, Keys, View, Write};
 use crate::apiserver::Change;
 use crate::cluster::events::Note;
-use crate::object::{Kind, Object, ObjectKey, Resource, SECOND, SimTime, meta::MetaExt};
+use crate::object::{Kind, Object, ObjectKey, Resource, SECOND, SimTime};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::{
     HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerSpec, MetricSpec,

@@ -109,7 +109,7 @@ fn fall_silent(view: &View, stored: &Arc<Node>, node: &mut Node, writes: &mut Ve
     for pod in view.store.pods_on(name).filter(|p| support::is_ready(p)) {
         let mut unready = Pod::clone(pod);
         for condition in unready.status.conditions.iter_mut().flatten().filter(|c| c.type_ == "Ready") {
-            condition.status = "False".to_owned();
+            "False".clone_into(&mut condition.status);
             condition.last_transition_time = Some(view.now.to_api());
         }
         writes.push(Write::UpdateStatus(unready.into_object()));
@@ -122,7 +122,7 @@ fn make_unknown(status: &mut NodeStatus, type_: &str, now: SimTime) {
     let conditions = status.conditions.get_or_insert_default();
     if let Some(known) = conditions.iter_mut().find(|c| c.type_ == type_) {
         if known.status != "Unknown" {
-            known.status = "Unknown".to_owned();
+            "Unknown".clone_into(&mut known.status);
             known.reason = Some("NodeStatusUnknown".to_owned());
             known.message = Some("Kubelet stopped posting node status.".to_owned());
             known.last_transition_time = Some(now.to_api());
@@ -200,17 +200,14 @@ fn watch_registry(change: &Change, _: &View, keys: &mut Keys) {
 
 fn register(view: &View, key: &ObjectKey) -> Vec<Write> {
     let name = &*key.name.name;
-    let (reason, text, about) = match view.store.get(key) {
-        Some(node) => {
-            let text = format!("Node {name} event: Registered Node {name} in Controller");
-            ("RegisteredNode", text, node.clone())
-        }
-        None => {
-            let mut gone = Node::default();
-            gone.metadata.name = Some(name.to_owned());
-            let text = format!("Node {name} event: Removing Node {name} from Controller");
-            ("RemovingNode", text, gone.into_object())
-        }
+    let (reason, text, about) = if let Some(node) = view.store.get(key) {
+        let text = format!("Node {name} event: Registered Node {name} in Controller");
+        ("RegisteredNode", text, node.clone())
+    } else {
+        let mut gone = Node::default();
+        gone.metadata.name = Some(name.to_owned());
+        let text = format!("Node {name} event: Removing Node {name} from Controller");
+        ("RemovingNode", text, gone.into_object())
     };
     let mut note = Note::normal(&about, COMPONENT, reason, text);
     note.regarding.uid = reference(&about).uid.or_else(|| Some(name.to_owned()));

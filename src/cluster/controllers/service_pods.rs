@@ -91,8 +91,7 @@ pub fn publishes_unready(service: &Service) -> bool {
 /// The number that a Service's port has on a pod: a number, or the container port of that name.
 pub fn target_port(pod: &Pod, port: &ServicePort) -> Option<i32> {
     match &port.target_port {
-        None => Some(port.port),
-        Some(IntOrString::Int(0)) => Some(port.port),
+        None | Some(IntOrString::Int(0)) => Some(port.port),
         Some(IntOrString::Int(n)) => Some(*n),
         Some(IntOrString::String(name)) => {
             let protocol = port.protocol.as_deref().unwrap_or("TCP");

@@ -182,7 +182,7 @@ impl Sync<'_> {
             }
             _ => {}
         }
-        self.create(name, due);
+        self.create(&name, due);
     }
 
     /// The newest moment that is due and has no Job yet.
@@ -208,13 +208,13 @@ impl Sync<'_> {
         due
     }
 
-    fn create(&mut self, name: String, due: SimTime) {
+    fn create(&mut self, name: &str, due: SimTime) {
         let template = &self.spec.job_template;
         let meta = template.metadata.clone().unwrap_or_default();
         let mut annotations = meta.annotations.unwrap_or_default();
         annotations.insert(SCHEDULED_AT.to_owned(), due.to_api().0.to_string());
         let metadata = ObjectMeta {
-            name: Some(name.clone()),
+            name: Some(name.to_owned()),
             namespace: self.cron.metadata.namespace.clone(),
             labels: meta.labels,
             annotations: Some(annotations),

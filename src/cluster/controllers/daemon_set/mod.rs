@@ -32,7 +32,7 @@ const FAILED_BACKOFF: u64 = SECOND;
 fn watch(change: &Change, view: &View, keys: &mut Keys) {
     match change.key.kind {
         Kind::DaemonSet if support::spec_changed(change) || annotated(change) => {
-            keys.push(change.key.clone())
+            keys.push(change.key.clone());
         }
         Kind::Pod => keys.push_controllers(change, Kind::DaemonSet, super::WATCH_LATENCY),
         Kind::Node if node_matters(change) => {

@@ -59,7 +59,7 @@ impl Sync<'_> {
     pub(super) fn create_new_set(&mut self) {
         let revision = self.next_revision();
         let deployment = self.stored;
-        let mut set = new_set(deployment, self.collision_free_hash());
+        let mut set = new_set(deployment, &self.collision_free_hash());
         let all = self.old.iter().map(|s| asked(s)).sum();
         let size = sizes::new_set_size(deployment, all, 0);
         set.spec.get_or_insert_default().replicas = Some(size);
@@ -103,7 +103,7 @@ impl Sync<'_> {
     }
 }
 
-fn new_set(deployment: &Deployment, hash: String) -> ReplicaSet {
+fn new_set(deployment: &Deployment, hash: &str) -> ReplicaSet {
     let spec = deployment.spec.clone().unwrap_or_default();
     let mut template = spec.template;
     template
@@ -111,9 +111,9 @@ fn new_set(deployment: &Deployment, hash: String) -> ReplicaSet {
         .get_or_insert_default()
         .labels
         .get_or_insert_default()
-        .insert(HASH_LABEL.to_owned(), hash.clone());
+        .insert(HASH_LABEL.to_owned(), hash.to_owned());
     let mut selector = spec.selector;
-    selector.match_labels.get_or_insert_default().insert(HASH_LABEL.to_owned(), hash.clone());
+    selector.match_labels.get_or_insert_default().insert(HASH_LABEL.to_owned(), hash.to_owned());
     let metadata = ObjectMeta {
         name: Some(format!("{}-{hash}", deployment.name_str())),
         namespace: deployment.metadata.namespace.clone(),

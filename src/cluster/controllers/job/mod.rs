@@ -295,7 +295,7 @@ impl Sync<'_> {
         };
         let pods = self.view.store.owned::<Pod>(self.job.uid_str());
         let failures = pods.filter(|p| p.status.phase.as_deref() == Some("Failed"));
-        let last = failures.filter_map(|p| ended(p)).max()?;
+        let last = failures.filter_map(ended).max()?;
         let wait = BACKOFF.saturating_mul(1 << (failed - 1).min(20)).min(MAX_BACKOFF);
         Some(last + wait)
     }

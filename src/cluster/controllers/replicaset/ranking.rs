@@ -18,7 +18,9 @@ pub fn related_per_node(view: &View, set: &ObjectMeta, own: &[Arc<Pod>]) -> BTre
             *nodes.entry(node.clone()).or_insert(0) += 1;
         }
     };
-    own.iter().for_each(|pod| add(pod));
+    for pod in own {
+        add(pod);
+    }
     let owner = set.owner_references.iter().flatten().find(|o| o.controller == Some(true));
     let siblings = owner.into_iter().flat_map(|o| view.store.owned_by(&o.uid));
     for sibling in

@@ -246,12 +246,11 @@ impl Sync<'_> {
         if self.on_delete() {
             return &self.update;
         }
-        let old = match strategy.and_then(|s| s.rolling_update.as_ref()) {
-            Some(_) => self.partition(),
-            None => {
-                let n = self.set.status.as_ref().and_then(|s| s.current_replicas).unwrap_or(0);
-                self.start() + usize::try_from(n).unwrap_or(0)
-            }
+        let old = if strategy.is_some_and(|s| s.rolling_update.is_some()) {
+            self.partition()
+        } else {
+            let n = self.set.status.as_ref().and_then(|s| s.current_replicas).unwrap_or(0);
+            self.start() + usize::try_from(n).unwrap_or(0)
         };
         if place + self.start() < old { &self.current } else { &self.update }
     }
