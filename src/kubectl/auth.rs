@@ -46,39 +46,28 @@ static WHOAMI: Command = Command {
 
 async fn can_i(call: Call) -> Outcome<()> {
     let namespace = if call.flags.bool("all-namespaces") { String::new() } else { call.namespace()? };
-    let (verb, what) = match call.args() {
-        [verb, what] => (verb, what.as_str()),
-        _ => {
-            let why = "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.";
-            return Err(Failure::new(why));
-        }
+    let [verb, what] = call.args() else {
+        let why = "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.";
+        return Err(Failure::new(why));
     };
+    let what = what.as_str();
     let spec = if what.starts_with('/') {
         json!({"nonResourceAttributes": {"verb": verb, "path": what}})
     } else {
         let (kind, name) = what.split_once('/').unwrap_or((what, ""));
         let mapper = call.mapper().await?;
-        let (group, resource) = match mapper.find(kind) {
-            Ok(mapping) => {
-                if !mapping.namespaced && !namespace.is_empty() {
-                    call.note(format!(
-                        "Warning: resource '{}' is not namespace scoped{}\n",
-                        mapping.plural,
-                        if mapping.group.is_empty() {
-                            String::new()
-                        } else {
-                            format!(" in group '{}'", mapping.group)
-                        }
-                    ));
-                }
-                (mapping.group.clone(), mapping.plural.clone())
+        let (group, resource) = if let Ok(mapping) = mapper.find(kind) {
+            if !mapping.namespaced && !namespace.is_empty() {
+                let group = &mapping.group;
+                let group = if group.is_empty() { String::new() } else { format!(" in group '{group}'") };
+                call.note(format!("Warning: resource '{}' is not namespace scoped{group}\n", mapping.plural));
             }
-            Err(_) => {
-                if kind != "*" {
-                    call.note(format!("Warning: the server doesn't have a resource type '{kind}'\n"));
-                }
-                (String::new(), kind.to_owned())
+            (mapping.group.clone(), mapping.plural.clone())
+        } else {
+            if kind != "*" {
+                call.note(format!("Warning: the server doesn't have a resource type '{kind}'\n"));
             }
+            (String::new(), kind.to_owned())
         };
         json!({"resourceAttributes": {
             "namespace": namespace, "verb": verb, "group": group, "resource": resource, "name": name,

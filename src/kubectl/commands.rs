@@ -95,6 +95,11 @@ impl Command {
         own().chain(GLOBAL.iter().filter(|global| !own().any(|flag| flag.name == global.name))).collect()
     }
 
+    /// Whether it is `kubectl` itself.
+    pub fn is_root(&self) -> bool {
+        self.name == ROOT.name
+    }
+
     /// The subcommand of this name.
     pub fn subcommand(&self, name: &str) -> Option<&'static Command> {
         self.subcommands.iter().copied().find(|c| c.name == name || c.aliases.contains(&name))

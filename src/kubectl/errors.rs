@@ -137,8 +137,7 @@ fn invalid(status: &Value) -> String {
         [] => said,
         [one] => format!("{said}: {one}\n"),
         many => {
-            let list: String = many.iter().map(|line| format!("* {line}\n")).collect();
-            format!("{said}: \n{list}")
+            format!("{said}: \n* {}\n", many.join("\n* "))
         }
     }
 }

@@ -71,7 +71,10 @@ async fn run(call: Call) -> Outcome<()> {
     rows.extend(events.iter().map(|event| row(&call, event)));
     call.print(columns.rows(&rows));
     let mut version = list["metadata"]["resourceVersion"].as_str().unwrap_or("").to_owned();
-    while watching {
+    if !watching {
+        return Ok(());
+    }
+    loop {
         call.env.client.news(None).await;
         let batch = request.clone().param("watch", "true").param("resourceVersion", &version);
         let batch = call.request(batch).await?;
@@ -82,7 +85,6 @@ async fn run(call: Call) -> Outcome<()> {
             }
         }
     }
-    Ok(())
 }
 
 async fn request(call: &Call) -> Outcome<Request> {

@@ -7,6 +7,7 @@ use super::flags::{Flag, quote};
 use super::mapper::Mapping;
 use crate::apiserver::Request;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// `kubectl explain`.
 pub static COMMAND: Command = Command {
@@ -51,9 +52,9 @@ async fn run(call: Call) -> Outcome<()> {
     let mut schema = book.of_kind(&mapping).ok_or_else(|| missing(&mapping))?;
     let mut out = String::new();
     if !mapping.group.is_empty() {
-        out.push_str(&format!("GROUP:      {}\n", mapping.group));
+        let _ = writeln!(out, "GROUP:      {}", mapping.group);
     }
-    out.push_str(&format!("KIND:       {}\nVERSION:    {}\n\n", mapping.kind, mapping.version));
+    let _ = writeln!(out, "KIND:       {}\nVERSION:    {}\n", mapping.kind, mapping.version);
     for field in &path {
         let Some(found) = book.fields(schema).and_then(|fields| fields.get(field)) else {
             call.print(out);
@@ -62,10 +63,12 @@ async fn run(call: Call) -> Outcome<()> {
         schema = found;
     }
     if let Some(field) = path.last() {
-        out.push_str(&format!("FIELD: {field} <{}>\n", book.type_name(schema)));
+        let _ = writeln!(out, "FIELD: {field} <{}>", book.type_name(schema));
         match enumeration(schema).as_slice() {
             [] => out.push('\n'),
-            values => out.push_str(&format!("ENUM:\n    {}\n", values.join("\n    "))),
+            values => {
+                let _ = writeln!(out, "ENUM:\n    {}", values.join("\n    "));
+            }
         }
         out.push('\n');
     }
@@ -208,7 +211,7 @@ impl<'d> Book<'d> {
         let values = enumeration(field);
         if !values.is_empty() {
             let space = if level > 1 { "    " } else { "  " };
-            head.push_str(&format!("{space}enum: {}\n", values.join(", ")));
+            let _ = writeln!(head, "{space}enum: {}", values.join(", "));
         }
         head
     }
@@ -259,14 +262,14 @@ fn wrap(out: &mut String, text: &str, space: usize) {
         let mut line = String::new();
         for (i, word) in paragraph.split(' ').enumerate() {
             if i > 0 && !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                out.push_str(&format!("{space}{line}\n"));
+                let _ = writeln!(out, "{space}{line}");
                 line.clear();
             } else if i > 0 {
                 line.push(' ');
             }
             line.push_str(word);
         }
-        out.push_str(&format!("{space}{line}\n"));
+        let _ = writeln!(out, "{space}{line}");
     }
 }
 

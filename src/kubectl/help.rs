@@ -1,6 +1,6 @@
 //! `--help`, `kubectl help` and `kubectl options`, made from the table of commands.
 
-use super::commands::{Command, GLOBAL, Group, ROOT, Running};
+use super::commands::{Command, GLOBAL, Group, Running};
 use super::flags::{Flag, FlagKind};
 use std::fmt::Write;
 
@@ -40,7 +40,7 @@ pub fn text(command: &Command, path: &str) -> String {
         out.push_str("\nOptions:\n");
         list_flags(&mut out, flags.into_iter());
     }
-    let usage = if std::ptr::eq(command, &ROOT) || command.usage.is_empty() {
+    let usage = if command.is_root() || command.usage.is_empty() {
         format!("{path} [flags]")
     } else {
         let tail = command.usage.split_once(' ').map_or("", |(_, tail)| tail);
@@ -63,7 +63,7 @@ fn list_commands(out: &mut String, command: &Command) {
     let width = command.subcommands.iter().map(|c| c.name.len()).max().unwrap_or(0);
     let listed = |out: &mut String, heading: &str, group: Group| {
         let members: Vec<_> = command.subcommands.iter().filter(|c| c.group == group).collect();
-        if members.is_empty() || (std::ptr::eq(command, &ROOT) && group == Group::Sub) {
+        if members.is_empty() || (command.is_root() && group == Group::Sub) {
             return;
         }
         let _ = write!(out, "\n{heading}\n");

@@ -102,7 +102,7 @@ async fn dispatch(env: Env, mut line: Vec<String>) -> Outcome<()> {
     }
     let (command, path) = find(&mut line);
     let known = command.all_flags();
-    if std::ptr::eq(command, &ROOT)
+    if command.is_root()
         && let Some(at) = command_words(&known, &line).first()
     {
         return Err(unknown(&line[*at]));
@@ -116,9 +116,8 @@ async fn dispatch(env: Env, mut line: Vec<String>) -> Outcome<()> {
         Err(error) => return Err(Failure::new(format!("{error}\nSee '{path} --help' for usage."))),
     };
     let Some(run) = command.run else {
-        if let Some(word) = flags.args.first() {
+        if !flags.args.is_empty() {
             let words = flags.args.join(" ");
-            let _ = word;
             let call = Call::new(env, flags, command, &path);
             return Err(call.usage(format!("unknown command {}", flags::quote(&words))));
         }
@@ -134,8 +133,7 @@ async fn dispatch(env: Env, mut line: Vec<String>) -> Outcome<()> {
 /// Finds the command of a line and takes its words out.
 fn find(line: &mut Vec<String>) -> (&'static Command, String) {
     let (mut command, mut path) = (&ROOT, "kubectl".to_owned());
-    loop {
-        let Some(at) = command_words(&command.all_flags(), line).first().copied() else { break };
+    while let Some(at) = command_words(&command.all_flags(), line).first().copied() {
         let Some(next) = command.subcommand(&line[at]) else { break };
         line.remove(at);
         path = format!("{path} {}", next.name);
@@ -148,8 +146,7 @@ fn unknown(word: &str) -> Failure {
     let near = commands::suggestions(commands::ALL, word);
     let mut text = format!("unknown command {} for \"kubectl\"", flags::quote(word));
     if !near.is_empty() {
-        let names: String = near.iter().map(|name| format!("\t{name}\n")).collect();
-        text = format!("{text}\n\nDid you mean this?\n{names}");
+        text = format!("{text}\n\nDid you mean this?\n\t{}\n", near.join("\n\t"));
     }
     Failure::new(text)
 }

@@ -97,7 +97,7 @@ impl Lab {
         let mut text = String::from_utf8_lossy(&err).into_owned() + &String::from_utf8_lossy(&out);
         match status {
             Some(0) => {}
-            Some(code) => text.push_str(&format!("[exit {code}]\n")),
+            Some(code) => text = format!("{text}[exit {code}]\n"),
             None => text.push_str("[still running]\n"),
         }
         text

@@ -64,18 +64,15 @@ impl Error {
             ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::UnexpectedEofBlockSequence => {
                 (Parser, "did not find expected '-' indicator".to_owned())
             }
-            ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => {
+            ErrorKind::ExpectedFlowSequenceSeparator
+            | ErrorKind::UnexpectedEofFlowSequence
+            | ErrorKind::UnclosedFlowCollection { open: '[' } => {
                 (Parser, "did not find expected ',' or ']'".to_owned())
             }
             ErrorKind::ExpectedFlowMappingSeparator
             | ErrorKind::UnexpectedEofFlowMapping
-            | ErrorKind::UnexpectedEofImplicitFlowMapping => {
-                (Parser, "did not find expected ',' or '}'".to_owned())
-            }
-            ErrorKind::UnclosedFlowCollection { open: '[' } => {
-                (Parser, "did not find expected ',' or ']'".to_owned())
-            }
-            ErrorKind::UnclosedFlowCollection { .. } => {
+            | ErrorKind::UnexpectedEofImplicitFlowMapping
+            | ErrorKind::UnclosedFlowCollection { .. } => {
                 (Parser, "did not find expected ',' or '}'".to_owned())
             }
             ErrorKind::ExpectedNodeContent

@@ -63,6 +63,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::fmt::Write;
 
     fn one(text: &str) -> Value {
         parse(text).unwrap().remove(0).value
@@ -134,7 +135,7 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for i in 1..30 {
             let again = vec![format!("*a{}", i - 1); 9].join(", ");
-            bomb.push_str(&format!("a{i}: &a{i} [{again}]\n"));
+            let _ = writeln!(bomb, "a{i}: &a{i} [{again}]");
         }
         assert_eq!(parse(&bomb).unwrap_err().to_string(), "yaml: document contains excessive aliasing");
         assert!(parse(&"[".repeat(100_000)).is_err());

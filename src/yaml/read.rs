@@ -5,6 +5,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// How deep nodes may be nested.
 const DEPTH_LIMIT: usize = 200;
@@ -111,7 +112,7 @@ impl<'t> Reader<'t> {
                 break;
             }
             let length = path.len();
-            path.push_str(&format!("/{}", items.len()));
+            let _ = write!(path, "/{}", items.len());
             items.push(self.node(event, &span, path, depth + 1)?);
             path.truncate(length);
         }

@@ -5,6 +5,7 @@ use super::writer::{Page, go_list, items, number, text, text_or, truth};
 use crate::kubectl::age;
 use crate::object::quantity::{Format, Quantity};
 use serde_json::Value;
+use std::fmt::Write;
 
 /// Whose containers they are.
 pub(super) enum Owner<'v> {
@@ -272,7 +273,7 @@ fn mounts(page: &mut Page, container: &Value) {
         let mut flags = if mount["readOnly"] == true { "ro".to_owned() } else { "rw".to_owned() };
         let sub_path = text(&mount["subPath"]);
         if !sub_path.is_empty() {
-            flags.push_str(&format!(",path={}", crate::kubectl::flags::quote(&sub_path)));
+            let _ = write!(flags, ",path={}", crate::kubectl::flags::quote(&sub_path));
         }
         page.line(3, format!("{} from {} ({flags})", text(&mount["mountPath"]), text(&mount["name"])));
     }
@@ -296,7 +297,7 @@ pub(super) fn spread_constraints(page: &mut Page, constraints: &Value, space: &s
         let mut line =
             format!("{title}\t{key}:{otherwise} when max skew {} is exceeded", text(&c["maxSkew"]));
         if c["labelSelector"].is_object() {
-            line.push_str(&format!(" for selector {}", super::writer::selector(&c["labelSelector"])));
+            let _ = write!(line, " for selector {}", super::writer::selector(&c["labelSelector"]));
         }
         page.line(0, line);
     }

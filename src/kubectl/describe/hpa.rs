@@ -1,4 +1,4 @@
-//! Describes a HorizontalPodAutoscaler.
+//! Describes a `HorizontalPodAutoscaler`.
 
 use super::Desk;
 use super::writer::{Page, items, number, text, text_or};
@@ -6,6 +6,7 @@ use crate::kubectl::age;
 use crate::kubectl::errors::Outcome;
 use crate::kubectl::flags::quote;
 use serde_json::Value;
+use std::fmt::Write;
 
 pub(super) async fn describe(desk: &Desk, hpa: &Value) -> Outcome<String> {
     let mut page = desk.page();
@@ -54,7 +55,7 @@ fn line(metric: &Value, current: &Value) -> String {
             let (want, have) = (&metric[field], &current[field]["current"]);
             let mut what = format!("resource {}", text(&want["name"]));
             if kind == "ContainerResource" {
-                what.push_str(&format!(" of container \"{}\"", text(&want["container"])));
+                let _ = write!(what, " of container \"{}\"", text(&want["container"]));
             }
             if !want["target"]["averageValue"].is_null() {
                 let (now, goal) = (known(&have["averageValue"]), text(&want["target"]["averageValue"]));
@@ -80,7 +81,7 @@ fn line(metric: &Value, current: &Value) -> String {
             let mut what = quote(&text(&want["metric"]["name"]));
             if kind == "Object" {
                 let about = &want["describedObject"];
-                what.push_str(&format!(" on {}/{}", text(&about["kind"]), text(&about["name"])));
+                let _ = write!(what, " on {}/{}", text(&about["kind"]), text(&about["name"]));
             }
             let (title, value) = if want["target"]["averageValue"].is_null() {
                 ("target value", "value")

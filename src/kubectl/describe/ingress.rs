@@ -1,4 +1,4 @@
-//! Describes an Ingress and an IngressClass.
+//! Describes an Ingress and an `IngressClass`.
 
 use super::writer::{items, text, text_or, texts};
 use super::{Desk, service};

@@ -1,4 +1,4 @@
-//! Describes a Job and a CronJob.
+//! Describes a Job and a `CronJob`.
 
 use super::writer::{Page, controller, number, selector, text, text_or, truth};
 use super::{Desk, containers};

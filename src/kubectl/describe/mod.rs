@@ -32,6 +32,7 @@ use super::flags::Flag;
 use super::resource::{self, Bare, Info, Selection, Target};
 use crate::apiserver::Request;
 use serde_json::Value;
+use std::fmt::Write;
 use std::future::Future;
 use std::pin::Pin;
 use writer::{Page, text};
@@ -203,9 +204,9 @@ impl Desk {
         let (name, namespace) = (text(&metadata["name"]), text(&metadata["namespace"]));
         let mut fields = format!("involvedObject.name={name},involvedObject.namespace={namespace}");
         if kind != "Pod" {
-            fields.push_str(&format!(",involvedObject.kind={kind}"));
+            let _ = write!(fields, ",involvedObject.kind={kind}");
         }
-        fields.push_str(&format!(",involvedObject.uid={uid}"));
+        let _ = write!(fields, ",involvedObject.uid={uid}");
         let path = if namespace.is_empty() {
             "/api/v1/events".to_owned()
         } else {

@@ -1,4 +1,4 @@
-//! Describes a Namespace, a ResourceQuota and a LimitRange.
+//! Describes a Namespace, a `ResourceQuota` and a `LimitRange`.
 
 use super::Desk;
 use super::writer::{Page, items, text, text_or, texts};

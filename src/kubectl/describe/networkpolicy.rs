@@ -1,4 +1,4 @@
-//! Describes a NetworkPolicy.
+//! Describes a `NetworkPolicy`.
 
 use super::Desk;
 use super::writer::{Page, items, selector, text, text_or, texts};

@@ -1,4 +1,4 @@
-//! Describes a PodDisruptionBudget and a PriorityClass.
+//! Describes a `PodDisruptionBudget` and `a PriorityCla`ss.
 
 use super::Desk;
 use super::writer::{joined, number, selector, text};

@@ -1,4 +1,4 @@
-//! Describes a ReplicaSet, and its elder the ReplicationController.
+//! Describes a ReplicaSet, and its elder the `ReplicationController`.
 
 use super::writer::{controller as controller_of, joined, number, pairs, selector};
 use super::{Desk, containers};

@@ -1,4 +1,4 @@
-//! Describes a PersistentVolume, a PersistentVolumeClaim, a StorageClass and a CSINode.
+//! Describes a PersistentVolume, a PersistentVolumeClaim, a StorageClass and a `CSINode`.
 
 use super::writer::{Page, access_modes, go_list, items, joined, text, texts, truth};
 use super::{Desk, volumes};

@@ -7,6 +7,7 @@ use crate::kubectl::jsonpath::show;
 use crate::kubectl::table;
 use crate::object::SimTime;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// A page in the making.
 #[derive(Debug, Default)]
@@ -110,7 +111,7 @@ impl Page {
                 line.push_str(if line.is_empty() { "op=Exists" } else { " op=Exists" });
             }
             if let Some(seconds) = t["tolerationSeconds"].as_i64() {
-                line.push_str(&format!(" for {seconds}s"));
+                let _ = write!(line, " for {seconds}s");
             }
             line
         };

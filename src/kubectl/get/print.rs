@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 /// What is added to a table, and what is left out.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // Switches of the command line, each on its own.
 pub(super) struct Decoration {
     /// A first column with the namespace.
     pub namespace: bool,

@@ -67,6 +67,7 @@ fn quantity(text: &str) -> Option<i128> {
 }
 
 /// Digits count as numbers: `web-2` before `web-10`.
+#[allow(clippy::many_single_char_names)]
 fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {

@@ -22,6 +22,7 @@ pub(super) fn find<'v>(nodes: &[Node], value: &'v Value, lenient: bool) -> Resul
 
 impl Eval {
     /// Runs nodes to the end of them, or of the loop; answers how many were used.
+    #[allow(clippy::ptr_arg)] // A borrowed value must stay borrowed in what is found.
     fn run<'v>(
         &mut self,
         nodes: &[Node],

@@ -1,4 +1,4 @@
-//! kubectl's dialect of JSONPath (`k8s.io/client-go/util/jsonpath`): templates of text and `{expressions}`.
+//! kubectl's dialect of `JSONPath` (`k8s.io/client-go/util/jsonpath`): templates of text and `{expressions}`.
 //!
 //! Always holds: a template is parsed once into a tree, and evaluating it borrows the object. Errors are in the words
 //! of the real one.

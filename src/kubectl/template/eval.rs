@@ -5,6 +5,7 @@ use crate::kubectl::jsonpath::{compare_values, show};
 use base64::Engine;
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::fmt::Write;
 
 /// How a list of nodes ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -329,7 +330,7 @@ fn format_go(format: &str, args: &[Value]) -> String {
             continue;
         }
         let Some(arg) = args.next() else {
-            out.push_str(&format!("%!{verb}(MISSING)"));
+            let _ = write!(out, "%!{verb}(MISSING)");
             continue;
         };
         let shown = match verb {
@@ -340,9 +341,9 @@ fn format_go(format: &str, args: &[Value]) -> String {
         let digits = flags.trim_start_matches(['-', '+', '0', ' ']);
         let width: usize = digits.split('.').next().and_then(|w| w.parse().ok()).unwrap_or(0).min(1000);
         if flags.starts_with('-') {
-            out.push_str(&format!("{shown:<width$}"));
+            let _ = write!(out, "{shown:<width$}");
         } else {
-            out.push_str(&format!("{shown:>width$}"));
+            let _ = write!(out, "{shown:>width$}");
         }
     }
     out

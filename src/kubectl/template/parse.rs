@@ -139,13 +139,12 @@ fn closing(action: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in action.char_indices() {
         match quote {
-            Some(_) if escaped => escaped = false,
+            _ if escaped => escaped = false,
             Some('"' | '\'') if c == '\\' => escaped = true,
             Some(open) if c == open => quote = None,
-            Some(_) => {}
             None if matches!(c, '"' | '\'' | '`') => quote = Some(c),
             None if action[at..].starts_with("}}") => return Some(at),
-            None => {}
+            _ => {}
         }
     }
     None
@@ -198,6 +197,9 @@ fn is_decimal(chars: &[char], start: usize, at: usize) -> bool {
     chars[at] == '.' && (chars[start].is_ascii_digit() || chars[start] == '-')
 }
 
+/// The `end` or `else` behind a list, with its line.
+type End = Option<(usize, String)>;
+
 struct Parser {
     pieces: Vec<Piece>,
     at: usize,
@@ -206,7 +208,7 @@ struct Parser {
 
 impl Parser {
     /// Nodes up to an `end` or `else`, which is answered with its line.
-    fn list(&mut self) -> Result<(Vec<Node>, Option<(usize, String)>), String> {
+    fn list(&mut self) -> Result<(Vec<Node>, End), String> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return Err("1: template is nested too deeply".to_owned());
