@@ -1,4 +1,4 @@
-//! `kubectl autoscale`: a HorizontalPodAutoscaler for a workload.
+//! `kubectl autoscale`: a `HorizontalPodAutoscaler` for a workload.
 
 use super::call::Call;
 use super::commands::{Command, Group, Running};

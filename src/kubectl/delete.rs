@@ -162,7 +162,8 @@ async fn run(call: Call) -> Outcome<()> {
 }
 
 async fn confirmed(call: &Call, found: &[Info]) -> bool {
-    let list: String = found.iter().map(|info| format!("{}\n", info.named())).collect();
+    let list: Vec<String> = found.iter().map(|info| info.named() + "\n").collect();
+    let list = list.concat();
     let count = found.len();
     call.print(format!("You are about to delete the following {count} resource(s):\n{list}"));
     call.print("Do you want to continue? (y/n): ");

@@ -68,7 +68,7 @@ async fn run(call: Call) -> Outcome<()> {
                     "error: unable to drain node {:?} due to error: {why}, continuing command...",
                     node.name
                 ));
-                let list: String = remaining.iter().map(|name| format!(" {name}\n")).collect();
+                let list = format!(" {}\n", remaining.join("\n "));
                 call.env.io.error(&format!("There are pending nodes to be drained:\n{list}"));
                 fatal.push(Failure::Message(why));
             }

@@ -11,6 +11,7 @@ use crate::kubectl::apply::difference;
 use crate::object::hash::Stream;
 use crate::yaml;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// `kubectl edit`.
 pub static COMMAND: Command = Command {
@@ -165,7 +166,7 @@ fn refused(call: &Call, info: &Info, failure: &Failure) -> String {
         for cause in status["details"]["causes"].as_array().into_iter().flatten() {
             let (field, message) =
                 (cause["field"].as_str().unwrap_or(""), cause["message"].as_str().unwrap_or(""));
-            comment.push_str(&format!("# * {field}: {}\n", message.replace('\n', "\n# ")));
+            let _ = writeln!(comment, "# * {field}: {}", message.replace('\n', "\n# "));
         }
     }
     comment

@@ -190,7 +190,7 @@ async fn taint(call: &Call, node: &Info, wanted: &Wanted, dry_run: DryRun) -> Ou
             return Err(format!("node {} already has {keys} {why}", node.name).into());
         }
     }
-    let mut new: Vec<Value> = wanted.add.iter().map(|t| taint_value(t)).collect();
+    let mut new: Vec<Value> = wanted.add.iter().map(taint_value).collect();
     for taint in &old {
         if !wanted.add.iter().any(|t| t.same_place(&Taint::of(taint))) {
             new.push(taint.clone());

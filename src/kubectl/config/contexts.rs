@@ -6,6 +6,7 @@ use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::flags::Flag;
 use serde_json::json;
+use std::fmt::Write;
 
 /// `kubectl config current-context`.
 pub static CURRENT: Command = Command {
@@ -114,7 +115,9 @@ fn get(call: &Call) -> Outcome<()> {
     match call.flags.text("output") {
         "" => {}
         "name" => {
-            shown.iter().for_each(|name| call.line(name));
+            for name in shown {
+                call.line(name);
+            }
             return Failure::all(missing);
         }
         other => return Err(format!("output must be one of '' or 'name': {other}").into()),
@@ -137,7 +140,7 @@ fn get(call: &Call) -> Outcome<()> {
                 line.push_str(cell);
             } else {
                 // Three spaces between columns, and a column of at least six.
-                line.push_str(&format!("{cell:<width$}", width = (width + 3).max(6)));
+                let _ = write!(line, "{cell:<width$}", width = (width + 3).max(6));
             }
         }
         call.line(line);

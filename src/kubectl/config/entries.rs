@@ -65,7 +65,9 @@ sub!(UNSET, "unset", "unset PROPERTY_NAME", "Unset an individual value in a kube
 fn list(call: &Call, what: &str) -> Outcome<()> {
     let config = call.config()?;
     call.line("NAME");
-    names(&config, what).iter().for_each(|name| call.line(name));
+    for name in names(&config, what) {
+        call.line(name);
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use super::{Generated, Options, job, named};
 use serde_json::json;
 
-/// The CronJob of `--image`, `--schedule`, `--restart` and the command after `--`.
+/// The `CronJob` of `--image`, `--schedule`, `--restart` and the command after `--`.
 pub fn generate(options: &Options) -> Generated {
     let restart = options.text("restart");
     let restart = if restart.is_empty() { "OnFailure" } else { restart };

@@ -6,7 +6,8 @@ use serde_json::Value;
 /// Ten letters that stand for the content.
 pub fn suffix(content: &Value) -> String {
     let digest = sha256(go_json(content).as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex.concat();
     let safe = |c: char| match c {
         '0' => 'g',
         '1' => 'h',

@@ -1,4 +1,4 @@
-//! `kubectl create job`: from an image, or from the template of a CronJob.
+//! `kubectl create job`: from an image, or from the template of a `CronJob`.
 
 use super::{Generated, Options, named};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub fn pod_template(options: &Options, restart_policy: &str) -> Value {
     json!({"metadata": {}, "spec": {"containers": [container], "restartPolicy": restart_policy}})
 }
 
-/// The Job that `--from=cronjob/…` makes: the CronJob's template, owned by it, and marked as made by hand.
+/// The Job that `--from=cronjob/…` makes: the `CronJob`'s template, owned by it, and marked as made by hand.
 pub fn from_cron_job(options: &Options, cron_job: &Value) -> Value {
     let template = &cron_job["spec"]["jobTemplate"];
     let mut job = named("batch/v1", "Job", options);

@@ -127,13 +127,13 @@ async fn submit(call: &Call, mut object: Value, dry_run: DryRun, noun: &str) -> 
         object
     } else {
         let sent = write::create(call, &object, dry_run).await;
-        sent.map_err(|failure| if noun.is_empty() { failure } else { failed_to_create(noun, failure) })?
+        sent.map_err(|failure| if noun.is_empty() { failure } else { failed_to_create(noun, &failure) })?
     };
     write::print_object(call, &made, "created", dry_run)
 }
 
 /// `error: failed to create deployment: …`: the answer of the API becomes a plain sentence.
-fn failed_to_create(noun: &str, failure: Failure) -> Failure {
+fn failed_to_create(noun: &str, failure: &Failure) -> Failure {
     // For secrets kubectl leaves the colon out; their noun ends in a space to say so.
     let colon = if noun.ends_with(' ') { "" } else { ": " };
     Failure::Message(format!("failed to create {noun}{colon}{}", failure.message()))

@@ -4,7 +4,7 @@ use super::{Generated, Options, named};
 use crate::kubectl::write::label_selector;
 use serde_json::{Value, json};
 
-/// The PodDisruptionBudget of `--selector` and one of `--min-available`, `--max-unavailable`.
+/// The `PodDisruptionBudget` of `--selector` and one of `--min-available`, `--max-unavailable`.
 pub fn generate(options: &Options) -> Generated {
     let (selector, min, max) =
         (options.text("selector"), options.text("min-available"), options.text("max-unavailable"));

@@ -3,7 +3,7 @@
 use super::{Generated, Options};
 use serde_json::json;
 
-/// The PriorityClass of `--value`, `--global-default`, `--description` and `--preemption-policy`.
+/// The `PriorityClass` of `--value`, `--global-default`, `--description` and `--preemption-policy`.
 pub fn generate(options: &Options) -> Generated {
     let mut class = json!({
         "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": options.name},

@@ -4,7 +4,7 @@ use super::{Generated, Options, named};
 use crate::kubectl::write::resource_list;
 use serde_json::json;
 
-/// The ResourceQuota of `--hard` and `--scopes`.
+/// The `ResourceQuota` of `--hard` and `--scopes`.
 pub fn generate(options: &Options) -> Generated {
     let mut quota = named("v1", "ResourceQuota", options);
     quota["spec"] = json!({});

@@ -13,7 +13,7 @@ pub fn generate(options: &Options) -> Generated {
     Ok(role)
 }
 
-/// The ClusterRole: a Role's rules, or `--non-resource-url`, or `--aggregation-rule`.
+/// The `ClusterRole`: a Role's rules, or `--non-resource-url`, or `--aggregation-rule`.
 pub fn generate_cluster(options: &Options) -> Generated {
     let mut role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": options.name},
@@ -41,7 +41,7 @@ pub fn generate_cluster(options: &Options) -> Generated {
         if verbs.is_empty() {
             return Err("at least one verb must be specified".into());
         }
-        rules.push(json!({"nonResourceURLs": urls, "verbs": unique(&verbs)}));
+        rules.push(json!({"nonResourceURLs": urls, "verbs": unique(verbs)}));
     }
     role["rules"] = Value::Array(rules);
     Ok(role)
@@ -70,7 +70,7 @@ const VERBS: &[&str] = &[
 
 /// One rule for each API group, in the order in which groups are first named.
 fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
-    let verbs = unique(&options.list("verb"));
+    let verbs = unique(options.list("verb"));
     if verbs.is_empty() {
         return Err("at least one verb must be specified".into());
     }
@@ -81,7 +81,7 @@ fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
     if resources.is_empty() {
         return Err("at least one resource must be specified".into());
     }
-    let names = unique(&options.list("resource-name"));
+    let names = unique(options.list("resource-name"));
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for resource in resources {
         let (group, plural) = resolve(resource)?;

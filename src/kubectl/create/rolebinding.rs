@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// The RoleBinding of `--role` or `--clusterrole` to the subjects.
+/// The `RoleBinding` of `--role` or `--clusterrole` to the subjects.
 pub fn generate(options: &Options) -> Generated {
     let (role, cluster_role) = (options.text("role"), options.text("clusterrole"));
     let (kind, name) = match (role.is_empty(), cluster_role.is_empty()) {
@@ -17,7 +17,7 @@ pub fn generate(options: &Options) -> Generated {
     bind(binding, options, kind, name)
 }
 
-/// The ClusterRoleBinding of `--clusterrole` to the subjects.
+/// The `ClusterRoleBinding` of `--clusterrole` to the subjects.
 pub fn generate_cluster(options: &Options) -> Generated {
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",

@@ -35,7 +35,8 @@ impl Sources {
 pub fn read(options: &Options, words: &Sources) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let (literals, files, env_files) =
         (options.list("from-literal"), options.list("from-file"), options.list("from-env-file"));
-    if !env_files.is_empty() && !(literals.is_empty() && files.is_empty()) {
+    let others = literals.len() + files.len();
+    if !env_files.is_empty() && others > 0 {
         return Err("from-env-file cannot be combined with from-file or from-literal".into());
     }
     let mut entries = Entries { words, name: &options.name, found: BTreeMap::new() };

@@ -89,5 +89,6 @@ fn table(revisions: &[Revision]) -> String {
         rows.push((revision.number.to_string(), if cause.is_empty() { "<none>" } else { cause }));
     }
     let width = rows.iter().map(|(number, _)| number.len()).max().unwrap_or(0) + 2;
-    rows.iter().map(|(number, cause)| format!("{number:<width$}{cause}\n")).collect()
+    let rows: Vec<String> = rows.iter().map(|(number, cause)| format!("{number:<width$}{cause}\n")).collect();
+    rows.concat()
 }

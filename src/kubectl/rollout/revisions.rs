@@ -1,4 +1,4 @@
-//! The revisions of a workload: the ReplicaSets of a Deployment, the ControllerRevisions of the others.
+//! The revisions of a workload: the ReplicaSets of a Deployment, the `ControllerRevisions` of the others.
 
 use crate::apiserver::Request;
 use crate::kubectl::call::Call;
@@ -16,7 +16,7 @@ pub const REVISION: &str = "deployment.kubernetes.io/revision";
 pub struct Revision {
     /// Its number.
     pub number: i64,
-    /// The ReplicaSet or ControllerRevision.
+    /// The ReplicaSet or `ControllerRevision`.
     pub object: Value,
 }
 
