@@ -8,7 +8,7 @@ use crate::cluster::{Cluster, Config};
 use crate::course::progress::ACTS_LIMIT;
 use crate::course::{Act, Recorded, RunResult, Runner};
 use crate::object::SimTime;
-use crate::shell::{Job, Shell};
+use crate::shell::{Control, Job, Shell};
 use std::cell::{Ref, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -141,6 +141,7 @@ pub struct Session {
     status: i32,
     began: SimTime,
     acts: Vec<Recorded>,
+    wishes: Vec<Control>,
 }
 
 impl Session {
@@ -169,6 +170,7 @@ impl Session {
             status: 0,
             began,
             acts: Vec::new(),
+            wishes: Vec::new(),
         }
     }
 
@@ -251,6 +253,7 @@ impl Session {
         }
         let cluster = self.cluster.borrow().clone();
         self.undo.push(Snapshot { cluster, line: line.to_owned() });
+        self.shell.remember(line);
         self.shell.start(line);
         self.poll();
     }
@@ -279,7 +282,36 @@ impl Session {
             }
             other => other,
         };
+        if !self.busy() {
+            for control in self.shell.take_requests() {
+                self.obey(control);
+                changed = true;
+            }
+        }
         changed
+    }
+
+    /// Does what a command (`dojo undo`, `clear`) asks of the session; the rest is for whoever shows it.
+    fn obey(&mut self, control: Control) {
+        // What it does belongs to the command line, which is recorded already.
+        let recorded = self.acts.len();
+        match control {
+            Control::Clear => self.transcript.clear(),
+            Control::Undo => {
+                self.undo();
+            }
+            Control::Reset => self.reset(),
+            Control::Pause => self.speed = Speed::Paused,
+            Control::Speed(factor) => self.speed = Speed::Times(factor),
+            Control::UntilQuiet => self.speed = Speed::UntilQuiet { since: self.now() },
+            Control::Hint | Control::Check | Control::Leave => self.wishes.push(control),
+        }
+        self.acts.truncate(recorded);
+    }
+
+    /// Takes what commands ask of the face: a hint, a check, to leave.
+    pub fn take_wishes(&mut self) -> Vec<Control> {
+        std::mem::take(&mut self.wishes)
     }
 
     /// A command that changed nothing in the cluster is not worth an undo.

@@ -67,7 +67,7 @@ impl Interp {
         let mut pids = Vec::new();
         for spec in args.iter().filter(|a| !a.starts_with('-')) {
             if let Some(pid) = self.job(spec) {
-                pids.push(pid)
+                pids.push(pid);
             } else {
                 self.fail(cx, &format!("wait: {spec}: no such job"), 127);
                 return Flow::On;

@@ -85,7 +85,7 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
     }
     if files.is_empty() {
         if let Some(text) = options.rest.pop_front() {
-            source = text
+            source = text;
         } else {
             io.err("usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]\n");
             return Err(2);

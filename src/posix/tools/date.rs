@@ -205,7 +205,7 @@ pub(super) fn date(args: &[String], io: &mut Io) -> i32 {
     let mut when = io.world.now();
     if let Some(text) = options.value('d') {
         if let Some(time) = parse(text, when) {
-            when = time
+            when = time;
         } else {
             io.err(&format!("date: invalid date ‘{text}’\n"));
             return 1;

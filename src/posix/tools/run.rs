@@ -39,7 +39,7 @@ pub(super) fn sleep(args: &[String], io: &mut Io) -> Started {
     let mut total: u64 = 0;
     for arg in args {
         if let Some(nanos) = duration(arg) {
-            total = total.saturating_add(nanos)
+            total = total.saturating_add(nanos);
         } else {
             io.err(&format!(
                 "sleep: invalid time interval ‘{arg}’\nTry 'sleep --help' for more information.\n"
@@ -113,7 +113,7 @@ pub(super) fn seq(args: &[String], io: &mut Io) -> Started {
     let mut values = Vec::new();
     for text in &numbers {
         if let Some(n) = text.parse::<f64>().ok().filter(|n| n.is_finite()) {
-            values.push(n)
+            values.push(n);
         } else {
             io.err(&format!(
                 "seq: invalid floating point argument: ‘{text}’\nTry 'seq --help' for more information.\n"

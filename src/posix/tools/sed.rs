@@ -128,7 +128,7 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Started {
     }
     if scripts.is_empty() {
         if let Some(script) = options.rest.pop_front() {
-            scripts.push(script)
+            scripts.push(script);
         } else {
             io.err("Usage: sed [OPTION]... {script-only-if-no-other-script} [input-file]...\n");
             return Err(1);
