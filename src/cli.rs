@@ -126,8 +126,9 @@ pub fn main() -> Result<ExitCode> {
 /// Opens the interface in the terminal.
 fn interface(cli: &Cli, opening: &Opening) -> Result<ExitCode> {
     let (library, problems) = library(cli.lessons.as_deref())?;
-    for problem in &problems {
-        eprintln!("{problem}");
+    if !problems.is_empty() && cli.lessons.is_some() {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(eyre!("these lessons cannot be used:\n{}", told.join("\n")));
     }
     let language = cli.lang.map(|lang| if lang == Lang::Ko { Language::Ko } else { Language::En });
     tui::run(library, language, config(cli, 3), opening)

@@ -503,7 +503,10 @@ impl Session {
     /// Why it cannot be done, in a sentence.
     pub fn machine(&mut self, action: &crate::cluster::machines::Action) -> Result<(), String> {
         self.record(Act::Machine(action.clone()));
-        self.client.machine(action)
+        let before = Snapshot { cluster: self.cluster.borrow().clone(), line: action.to_string() };
+        self.client.machine(action)?;
+        self.undo.push(before);
+        Ok(())
     }
 
     fn stop_command(&mut self) {

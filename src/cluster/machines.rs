@@ -17,6 +17,17 @@ pub enum Action {
     Recover(String),
 }
 
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Action::Add(node) => write!(f, "add {}", node.name),
+            Action::Remove(name) => write!(f, "remove {name}"),
+            Action::Fail(name) => write!(f, "fail {name}"),
+            Action::Recover(name) => write!(f, "recover {name}"),
+        }
+    }
+}
+
 /// Does it.
 ///
 /// # Errors

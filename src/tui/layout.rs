@@ -84,7 +84,7 @@ fn wide(layout: &mut Layout, body: Rect, play: &Play) {
     let nodes = u16::try_from(play.panes.nodes.len()).unwrap_or(u16::MAX);
     let part = |rect: Rect, y: u16, height: u16| Rect { y: rect.y + y, height, ..rect };
     if lesson {
-        let nodes = (nodes.saturating_add(1)).clamp(3, above / 3);
+        let nodes = nodes.saturating_add(1).clamp(2, (above / 3).max(2));
         let events = ((above - nodes) * 2 / 5).max(3);
         let objects = above - nodes - events;
         layout.panes.push((Pane::Lesson, left));

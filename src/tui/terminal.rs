@@ -34,9 +34,14 @@ pub fn take() -> io::Result<Taken> {
     give_back_on_panic();
     let taken = || {
         execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
-        Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout())))
+        let out = BufWriter::with_capacity(64 * 1024, io::stdout());
+        let mut screen = Terminal::new(CrosstermBackend::new(out))?;
+        // Not every terminal has another screen: what was there must not shine through.
+        screen.clear()?;
+        Ok(screen)
     };
-    match taken() {
+    let taken: io::Result<Screen> = taken();
+    match taken {
         Ok(screen) => Ok(Taken { screen, mouse: Mouse::Terminal }),
         Err(error) => {
             give_back();

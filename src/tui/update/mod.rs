@@ -13,7 +13,9 @@ use super::app::{App, Screen};
 use super::keys::{self, Action, Edit, Key};
 use super::overlay::Overlay;
 use super::panes::Pane;
-use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
 use ratatui::layout::{Position, Rect};
 
 pub use prompt::WORDS;
@@ -40,6 +42,16 @@ impl App {
         }
         self.said = None;
         let key = Key::of(&event);
+        // Esc and a letter in one go look like Alt and the letter. Nothing needs Alt, so what it would not do is taken
+        // as the two keys.
+        if event.modifiers == KeyModifiers::ALT
+            && matches!(event.code, KeyCode::Char(_))
+            && keys::find(self, key).is_none()
+            && self.play.as_ref().is_none_or(|p| p.editor.is_none())
+        {
+            self.key(KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE));
+            return self.key(KeyEvent::new(event.code, KeyModifiers::NONE));
+        }
         if let Some(action) = keys::find(self, key) {
             self.act(action);
         } else if let Some(letter) = key.typed() {

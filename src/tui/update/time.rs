@@ -1,6 +1,7 @@
 //! Time: how fast it runs, what it brings, and how long the program may sleep.
 
 use crate::session::Speed;
+use crate::shell::Control;
 use crate::tui::app::App;
 use crate::tui::describe;
 use crate::tui::editor::Editor;
@@ -118,7 +119,13 @@ impl App {
         let (theme, ages, language) = (self.theme.clone(), self.ages, self.language);
         let Some(play) = &mut self.play else { return true };
         play.session.poll();
-        let mut changed = false;
+        play.session.shell().set_columns(u16::try_from(columns).unwrap_or(u16::MAX));
+        let requests = play.session.shell_mut().take_requests();
+        let mut changed = !requests.is_empty();
+        for request in requests {
+            self.grant(&request);
+        }
+        let Some(play) = &mut self.play else { return true };
         if play.kind == PlayKind::Lesson {
             self.school.look(&play.session);
             let step = self.school.step(language);
@@ -134,6 +141,28 @@ impl App {
             reader.text = describe::describe(play.session.client(), key);
         }
         changed
+    }
+
+    fn show_lesson(&mut self) {
+        if let Some(play) = self.play.as_mut().filter(|p| p.kind == PlayKind::Lesson) {
+            play.shown = panes::Pane::Lesson;
+        }
+    }
+
+    /// Does what `dojo` asks for at the prompt.
+    fn grant(&mut self, request: &Control) {
+        match request {
+            Control::Undo => self.act(Action::Undo),
+            Control::Reset => self.reset_now(),
+            Control::Hint => self.act(Action::Hint),
+            // The lesson's pane shows what is missing; it only has to be in sight.
+            Control::Check => self.show_lesson(),
+            Control::Clear => self.act(Action::ClearOutput),
+            Control::Leave => self.leave(),
+            Control::Pause => self.act(Action::Pause),
+            Control::UntilQuiet => self.act(Action::UntilQuiet),
+            Control::Speed(factor) => self.act(Action::SetSpeed(*factor)),
+        }
     }
 
     /// Looks at the cluster again at the next refresh.
@@ -257,7 +286,7 @@ impl Play {
         if self.editor.is_some() {
             return false;
         }
-        let content = String::new();
+        let content = self.session.shell().file(path);
         self.editor = Some(Editor::new(path, &content));
         true
     }
