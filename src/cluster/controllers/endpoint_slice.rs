@@ -337,6 +337,7 @@ fn mirrored_ports(subset: &EndpointSubset) -> Ports {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `json!` values read best where they are passed
 mod tests {
     use super::super::lab::{Lab, lab};
     use super::*;

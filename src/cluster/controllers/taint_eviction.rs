@@ -129,6 +129,7 @@ pub fn with_disruption(pod: &Pod, reason: &str, message: &str, now: SimTime) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `json!` values read best where they are passed
 mod tests {
     use super::super::lab::{Lab, lab};
     use super::*;

@@ -246,4 +246,5 @@ impl Sync<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `json!` values read best where they are passed
 mod tests;
