@@ -94,7 +94,6 @@ impl Desk {
 }
 
 #[test]
-#[ignore = "its screens are not kept yet"]
 fn home_and_lists() {
     desk((80, 24), Language::En).see("home").press(KeyCode::Char('l')).see("lessons");
     desk((40, 12), Language::Ko).see("home-small-ko");
@@ -103,7 +102,6 @@ fn home_and_lists() {
 }
 
 #[test]
-#[ignore = "its screens are not kept yet"]
 fn a_lesson_from_its_first_step_to_its_last() {
     let lesson = desk((120, 36), Language::En).text("l").press(KeyCode::Enter).see("lesson-read");
     let lesson = lesson.press(KeyCode::Enter).see("lesson-do").ctrl('t').ctrl('t').see("lesson-hints");
@@ -114,7 +112,6 @@ fn a_lesson_from_its_first_step_to_its_last() {
 }
 
 #[test]
-#[ignore = "its screens are not kept yet"]
 fn a_lesson_on_smaller_screens() {
     let lesson = desk((80, 24), Language::Ko).text("l").press(KeyCode::Enter).press(KeyCode::Enter);
     let lesson = lesson.see("lesson-middle-ko").resize(45, 20).see("lesson-narrow-prompt-ko");
@@ -122,7 +119,6 @@ fn a_lesson_on_smaller_screens() {
 }
 
 #[test]
-#[ignore = "its screens are not kept yet"]
 fn the_sandbox_and_what_lies_over_it() {
     let sandbox = desk((120, 36), Language::En).text("s").text("echo hello").see("sandbox-typed");
     let sandbox = sandbox.press(KeyCode::Esc).press(KeyCode::Char('?')).see("help").press(KeyCode::Esc);
@@ -131,7 +127,6 @@ fn the_sandbox_and_what_lies_over_it() {
 }
 
 #[test]
-#[ignore = "its screens are not kept yet"]
 fn a_quiz() {
     let quiz = desk((80, 24), Language::En).text("z").press(KeyCode::Enter).see("quiz");
     let quiz = quiz.press(KeyCode::Down).press(KeyCode::Enter).see("quiz-wrong");
