@@ -56,12 +56,6 @@ fn parts(app: &App, play: &Play, step: &StepView, area: Rect) -> (Rows, Rows) {
     if room > 8 {
         body.push(Line::default());
     }
-    if let Some(learned) = &step.learned {
-        body.extend(text::wrap_plain(app.word(Word::LessonDone), app.theme.style(Role::Good), columns, 0));
-        body.extend([Line::default(), Line::styled(app.word(Word::Learned), app.theme.style(Role::Strong))]);
-        body.extend(text::blocks(learned, &app.theme, columns));
-        body.push(Line::default());
-    }
     body.extend(text::blocks(&step.text, &app.theme, columns));
     if let Some(question) = &step.question {
         body.push(Line::default());
@@ -71,6 +65,12 @@ fn parts(app: &App, play: &Play, step: &StepView, area: Rect) -> (Rows, Rows) {
     for hint in &step.hints {
         body.push(Line::default());
         body.extend(hint_rows(app, hint, columns));
+    }
+    if let Some(learned) = &step.learned {
+        body.push(Line::default());
+        body.extend(text::wrap_plain(app.word(Word::LessonDone), app.theme.style(Role::Good), columns, 0));
+        body.extend([Line::default(), Line::styled(app.word(Word::Learned), app.theme.style(Role::Strong))]);
+        body.extend(text::blocks(learned, &app.theme, columns));
     }
     let mut checks: Rows = step.checks.iter().flat_map(|c| check_rows(app, c, columns)).collect();
     // Where the checks would fill the pane, they scroll with the text.
