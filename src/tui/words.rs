@@ -279,7 +279,7 @@ mod tests {
             for language in Language::ALL {
                 let text = word.in_language(language);
                 assert!(!text.trim().is_empty(), "{word:?} has no {}", language.name());
-                let places = |l| word.in_language(l).matches("{").count();
+                let places = |l| word.in_language(l).matches('{').count();
                 assert_eq!(places(Language::En), places(Language::Ko), "{word:?} has other places to fill");
             }
         }

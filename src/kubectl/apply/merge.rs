@@ -217,6 +217,7 @@ fn same(a: &Value, b: &Value) -> bool {
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value)] // cases read better with values made in place
     fn patch(original: Value, modified: Value, current: Value) -> Value {
         let strategy = |path: &[&str]| match path.last() {
             Some(&"containers" | &"env") => Strategy::MergeBy("name"),

@@ -210,6 +210,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[allow(clippy::needless_pass_by_value)] // cases read better with values made in place
     fn text(object: Value) -> String {
         match status(&object, 0) {
             Ok(status) => format!("{}{}", status.text, if status.done { " (done)" } else { "" }),

@@ -141,7 +141,7 @@ impl App {
         match action {
             Action::Back => self.act(Action::Topics),
             Action::NextStep if self.quiz.view.as_ref().is_none_or(|v| v.question.is_none()) => {
-                self.go_home()
+                self.go_home();
             }
             Action::NextStep => {
                 self.school.next_question();
@@ -155,7 +155,7 @@ impl App {
                 }
             }
             Action::Up if self.has_options() && !answered => {
-                self.quiz.option = self.quiz.option.saturating_sub(1)
+                self.quiz.option = self.quiz.option.saturating_sub(1);
             }
             Action::Down if self.has_options() && !answered => self.choose_quiz_row(self.quiz.option + 1),
             Action::Toggle => self.choose_quiz_option(self.quiz.option + 1),

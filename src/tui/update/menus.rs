@@ -188,8 +188,8 @@ impl App {
             }
             Action::SetTheme(theme) => self.settings.theme = *theme,
             Action::ToggleGlyphs => {
-                let other = |g| if g == GlyphSet::Unicode { GlyphSet::Ascii } else { GlyphSet::Unicode };
-                self.settings.glyphs = other(self.settings.glyphs);
+                let unicode = self.settings.glyphs == GlyphSet::Unicode;
+                self.settings.glyphs = if unicode { GlyphSet::Ascii } else { GlyphSet::Unicode };
             }
             Action::ToggleMouse => {
                 let on = self.settings.mouse == Mouse::Terminal;

@@ -218,7 +218,7 @@ impl App {
             Screen::Quiz => self.act_on_quiz(action),
             Screen::Play => match action {
                 Action::Hint | Action::NextStep | Action::Solve | Action::RestartLesson => {
-                    self.act_on_lesson(action)
+                    self.act_on_lesson(action);
                 }
                 Action::Browse
                 | Action::ToPrompt

@@ -30,8 +30,8 @@ impl App {
             return true;
         }
         let (page, last) = view::reader_extent(self);
-        let (Some(Overlay::Help { scroll })
-        | Some(Overlay::Reader(crate::tui::overlay::Reader { scroll, .. }))) = &mut self.overlay
+        let Some(Overlay::Help { scroll } | Overlay::Reader(crate::tui::overlay::Reader { scroll, .. })) =
+            &mut self.overlay
         else {
             return false;
         };

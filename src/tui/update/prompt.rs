@@ -128,7 +128,7 @@ impl App {
         let Some(search) = &mut play.prompt.search else { return false };
         match action {
             Action::Up | Action::SearchHistory => {
-                search.row = (search.row + 1).min(found.len().saturating_sub(1))
+                search.row = (search.row + 1).min(found.len().saturating_sub(1));
             }
             Action::Down => search.row = search.row.saturating_sub(1),
             Action::Accept => {

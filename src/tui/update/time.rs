@@ -123,7 +123,7 @@ impl App {
         let requests = play.session.shell_mut().take_requests();
         let mut changed = !requests.is_empty();
         for request in requests {
-            self.grant(&request);
+            self.grant(request);
         }
         let Some(play) = &mut self.play else { return true };
         if play.kind == PlayKind::Lesson {
@@ -150,7 +150,7 @@ impl App {
     }
 
     /// Does what `dojo` asks for at the prompt.
-    fn grant(&mut self, request: &Control) {
+    fn grant(&mut self, request: Control) {
         match request {
             Control::Undo => self.act(Action::Undo),
             Control::Reset => self.reset_now(),
@@ -161,7 +161,7 @@ impl App {
             Control::Leave => self.leave(),
             Control::Pause => self.act(Action::Pause),
             Control::UntilQuiet => self.act(Action::UntilQuiet),
-            Control::Speed(factor) => self.act(Action::SetSpeed(*factor)),
+            Control::Speed(factor) => self.act(Action::SetSpeed(factor)),
         }
     }
 
@@ -197,7 +197,7 @@ impl App {
                 self.ask(Word::RemoveTitle, &name, Word::RemoveText, (Word::RemoveYes, answer));
             }
             Action::NodeFail(name) => {
-                self.machine(&machines::Action::Fail(name.clone()), Word::SaidNodeFailed, &name)
+                self.machine(&machines::Action::Fail(name.clone()), Word::SaidNodeFailed, &name);
             }
             Action::NodeRecover(name) => {
                 self.machine(&machines::Action::Recover(name.clone()), Word::SaidNodeRecovered, &name);
@@ -253,7 +253,7 @@ impl App {
                 p.session.cluster().api.store.get(&key).is_some()
             })
         };
-        (1..).map(|i| format!("worker-{i}")).find(|name| !taken(name)).unwrap_or_default()
+        (1..10_000).map(|i| format!("worker-{i}")).find(|name| !taken(name)).unwrap_or_default()
     }
 }
 

@@ -164,6 +164,7 @@ fn check_rows(app: &App, check: &CheckView, columns: usize) -> Rows {
 
 /// What the learner points at and has chosen.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_field_names)] // the word is the learner's own
 pub struct Chosen<'a> {
     /// The answer pointed at.
     pub at: usize,

@@ -115,7 +115,7 @@ fn words(app: &App, node: &NodeRow) -> Vec<Span<'static>> {
         [] => {}
         // kubeadm's own taint is no news.
         [one] if one.starts_with("control-plane") => {
-            words.push((app.word(Word::Tainted).to_owned(), Role::Dim))
+            words.push((app.word(Word::Tainted).to_owned(), Role::Dim));
         }
         [one] if text::width(one) <= 20 => words.push((one.clone(), Role::Warn)),
         [_] => words.push((app.word(Word::Tainted).to_owned(), Role::Warn)),
