@@ -6,7 +6,7 @@ use super::settings::Mouse;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
-use crossterm::terminal::{self, EnterAlternateScreen, LeaveAlternateScreen};
+use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -33,12 +33,11 @@ pub fn take() -> io::Result<Taken> {
     terminal::enable_raw_mode()?;
     give_back_on_panic();
     let taken = || {
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        // Not every terminal has another screen: what was there must not shine through. (The screen's own `clear`
+        // asks where the cursor is, and not every terminal answers.)
+        execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), EnableBracketedPaste)?;
         let out = BufWriter::with_capacity(64 * 1024, io::stdout());
-        let mut screen = Terminal::new(CrosstermBackend::new(out))?;
-        // Not every terminal has another screen: what was there must not shine through.
-        screen.clear()?;
-        Ok(screen)
+        Terminal::new(CrosstermBackend::new(out))
     };
     let taken: io::Result<Screen> = taken();
     match taken {

@@ -44,7 +44,8 @@ impl Lab {
         let amounts = json!({"cpu": "1", "memory": "3840Mi", "pods": "110", "ephemeral-storage": "10Gi"});
         let node = json!({
             "metadata": {"name": name, "labels": labels}, "spec": spec,
-            "status": {"capacity": amounts, "allocatable": amounts},
+            "status": {"capacity": amounts, "allocatable": amounts,
+                "conditions": [{"type": "Ready", "status": "True"}]},
         });
         self.create(Kind::Node, node);
         // Admission taints a new node as not ready.
@@ -124,7 +125,7 @@ fn why_nothing_fits() {
             ],
         ),
         (
-            json!({"containers": [{"name": "c", "image": "n", "resources": {"requests": {"nvidia.com/gpu": "1"}}}]}),
+            json!({"containers": [{"name": "c", "image": "n", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]}),
             expect![
                 "FailedScheduling 0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient nvidia.com/gpu. no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
             ],
