@@ -19,14 +19,23 @@ fn home_opens_and_q_gives_the_terminal_back() {
         (pair.master.try_clone_reader().unwrap(), pair.master.take_writer().unwrap());
     let mut screen = vt100::Parser::new(size.rows.try_into().unwrap(), size.cols.try_into().unwrap(), 0);
     let mut bytes = [0; 4096];
-    let mut all = Vec::new();
-    while !screen.screen().contents().contains("Sandbox") {
-        let count = reader.read(&mut bytes).unwrap();
-        assert!(count > 0, "it ended: {}", screen.screen().contents());
-        screen.process(&bytes[..count]);
-        all.extend_from_slice(&bytes[..count]);
-    }
+    let mut see = |screen: &mut vt100::Parser, text: &str| {
+        while !screen.screen().contents().contains(text) {
+            let count = reader.read(&mut bytes).unwrap();
+            assert!(count > 0, "it ended: {}", screen.screen().contents());
+            screen.process(&bytes[..count]);
+        }
+    };
+    see(&mut screen, "Sandbox");
     assert!(screen.screen().alternate_screen());
+    // One key after the other, on screens where nothing else happens.
+    for (key, text) in
+        [("l", "Keep off the node"), ("\x1b", "Sandbox"), ("z", "All topics"), ("\x1b", "Sandbox")]
+    {
+        writer.write_all(key.as_bytes()).unwrap();
+        writer.flush().unwrap();
+        see(&mut screen, text);
+    }
     writer.write_all(b"q").unwrap();
     writer.flush().unwrap();
     while let Ok(count @ 1..) = reader.read(&mut bytes) {

@@ -17,7 +17,7 @@ use color_eyre::eyre::{Result, WrapErr, bail};
 use crossterm::event::{Event as TermEvent, EventStream};
 use crossterm::execute;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::layout::Rect;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -125,7 +125,7 @@ async fn turn(app: &mut App, taken: &mut Taken) -> Result<u8> {
                 clock.stir();
                 app.pass(clock.lap(), || true);
                 changed |= app.event(event);
-                while let Some(Some(Ok(event))) = keys.next().now_or_never() {
+                while let Some(event) = typed(&mut keys).await {
                     changed |= app.event(event);
                 }
                 changed |= app.refresh();
@@ -135,6 +135,16 @@ async fn turn(app: &mut App, taken: &mut Taken) -> Result<u8> {
             return Ok(status);
         }
     }
+}
+
+/// A key that has been typed meanwhile. It is asked for with the loop's own waker: crossterm wakes the first that asked,
+/// and nobody would hear the next key if that were nobody's.
+async fn typed(keys: &mut EventStream) -> Option<crossterm::event::Event> {
+    std::future::poll_fn(|context| match keys.poll_next_unpin(context) {
+        std::task::Poll::Ready(Some(Ok(event))) => std::task::Poll::Ready(Some(event)),
+        std::task::Poll::Ready(_) | std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
 }
 
 async fn wait_for(keys: &mut EventStream, signals: &mut Signals, wait: Wait) -> Event {
