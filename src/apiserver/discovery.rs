@@ -23,6 +23,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("apiextensions.k8s.io", "v1"),
     ("scheduling.k8s.io", "v1"),
     ("coordination.k8s.io", "v1"),
+    ("node.k8s.io", "v1"),
     ("discovery.k8s.io", "v1"),
 ];
 

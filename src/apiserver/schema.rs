@@ -69,6 +69,7 @@ pub struct Schemas {
     types: BTreeMap<String, Type>,
     kinds: BTreeMap<Kind, String>,
     raw: Map<String, Value>,
+    any: Type,
 }
 
 /// The schemas of everything served.
@@ -77,15 +78,15 @@ pub fn schemas() -> &'static Schemas {
     SCHEMAS.get_or_init(build)
 }
 
-/// The type of a kind.
+/// The type of a kind. Of a kind that was defined, no more than its metadata is known here.
 pub fn for_kind(kind: Kind) -> &'static Type {
     let schemas = schemas();
-    &schemas.types[&schemas.kinds[&kind]]
+    schemas.kinds.get(&kind).and_then(|name| schemas.types.get(name)).unwrap_or(&schemas.any)
 }
 
-/// The full name of a kind's type: `io.k8s.api.apps.v1.Deployment`.
+/// The full name of a built-in kind's type: `io.k8s.api.apps.v1.Deployment`.
 pub fn type_name(kind: Kind) -> &'static str {
-    &schemas().kinds[&kind]
+    schemas().kinds.get(&kind).map_or("", String::as_str)
 }
 
 /// The type with this full name.
@@ -154,12 +155,24 @@ fn build() -> Schemas {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
     let mut kinds = BTreeMap::new();
     for kind in Kind::ALL {
-        let schema = kind.schema(&mut generator);
-        kinds.insert(*kind, reference(schema.as_value()).unwrap_or_default());
+        if let Some(name) = kind.schema(&mut generator).and_then(|s| reference(s.as_value())) {
+            kinds.insert(*kind, name);
+        }
     }
     let raw = generator.take_definitions(false);
-    let types = raw.iter().map(|(name, schema)| (name.clone(), read_type(name, schema, &raw))).collect();
-    Schemas { types, kinds, raw }
+    let types: BTreeMap<String, Type> =
+        raw.iter().map(|(name, schema)| (name.clone(), read_type(name, schema, &raw))).collect();
+    let any = metadata_only(&types);
+    Schemas { types, kinds, raw, any }
+}
+
+/// A type that has nothing but the fields that every object has.
+fn metadata_only(types: &BTreeMap<String, Type>) -> Type {
+    let common = types.values().find(|t| t.name == "ConfigMap").map(|t| &t.fields);
+    let wanted = ["apiVersion", "kind", "metadata"];
+    let fields = common.into_iter().flatten().filter(|(name, _)| wanted.contains(&name.as_str()));
+    let fields = fields.map(|(name, field)| (name.clone(), field.clone())).collect();
+    Type { name: String::new(), package: String::new(), description: String::new(), fields }
 }
 
 fn reference(schema: &Value) -> Option<String> {

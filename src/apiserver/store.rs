@@ -4,7 +4,9 @@
 //! revision, an author and a cause; indexes agree with the objects.
 //! Does not: validate or authorise. Only `apiserver` writes here.
 
-use crate::object::{Kind, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt};
+use crate::object::{
+    DynamicKind, Kind, KindTable, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt,
+};
 use imbl::{OrdMap, OrdSet, Vector};
 use std::sync::Arc;
 
@@ -64,7 +66,11 @@ type Table = OrdMap<ObjectName, Object>;
 /// The objects, their indexes and their history.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// The tables of typed kinds by [`Kind::index`], and of any other kind; one table stays empty.
     tables: Vector<Table>,
+    dynamic: OrdMap<DynamicKind, Table>,
+    empty: Table,
+    kinds: KindTable,
     revision: u64,
     log: Vector<Arc<Change>>,
     by_owner: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
@@ -78,7 +84,10 @@ const ADOPTABLE: [Kind; 3] = [Kind::Pod, Kind::ReplicaSet, Kind::ControllerRevis
 impl Default for Store {
     fn default() -> Self {
         Self {
-            tables: Kind::ALL.iter().map(|_| Table::new()).collect(),
+            tables: (0..Kind::TYPED).map(|_| Table::new()).collect(),
+            dynamic: OrdMap::new(),
+            empty: Table::new(),
+            kinds: KindTable::default(),
             revision: 0,
             log: Vector::new(),
             by_owner: OrdMap::new(),
@@ -94,14 +103,26 @@ impl Store {
         self.revision
     }
 
+    /// The kinds that are served.
+    pub fn kinds(&self) -> &KindTable {
+        &self.kinds
+    }
+
+    fn table(&self, kind: Kind) -> &Table {
+        match kind {
+            Kind::Dynamic(kind) => self.dynamic.get(&kind).unwrap_or(&self.empty),
+            typed => typed.index().map_or(&self.empty, |at| &self.tables[at]),
+        }
+    }
+
     /// The object, if it is there.
     pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
-        self.tables[key.kind as usize].get(&key.name)
+        self.table(key.kind).get(&key.name)
     }
 
     /// The typed object, if it is there.
     pub fn fetch<T: Resource>(&self, name: &ObjectName) -> Option<&Arc<T>> {
-        self.tables[T::KIND as usize].get(name).and_then(T::from_object)
+        self.table(T::KIND).get(name).and_then(T::from_object)
     }
 
     /// The typed object `name` in `namespace` (empty for a cluster-scoped kind).
@@ -111,13 +132,13 @@ impl Store {
 
     /// All objects of a kind, by namespace and name.
     pub fn list(&self, kind: Kind) -> impl Iterator<Item = &Object> {
-        self.tables[kind as usize].values()
+        self.table(kind).values()
     }
 
     /// The objects of a kind in one namespace, by name.
     pub fn list_in<'a>(&'a self, kind: Kind, namespace: &'a str) -> impl Iterator<Item = &'a Object> {
         let from = ObjectName::new(namespace, "");
-        self.tables[kind as usize]
+        self.table(kind)
             .range(from..)
             .map(|(_, o)| o)
             .take_while(move |o| o.meta().namespace.as_deref() == Some(namespace))
@@ -138,7 +159,7 @@ impl Store {
 
     /// How many objects of a kind there are.
     pub fn count(&self, kind: Kind) -> usize {
-        self.tables[kind as usize].len()
+        self.table(kind).len()
     }
 
     /// The objects that name this uid among their owners.
@@ -198,7 +219,10 @@ impl Store {
         if let Some(object) = &mut new {
             object.meta_mut().resource_version = Some(self.revision.to_string());
         }
-        let table = &mut self.tables[key.kind as usize];
+        let table = match key.kind {
+            Kind::Dynamic(kind) => self.dynamic.entry(kind).or_default(),
+            typed => &mut self.tables[typed.index().unwrap_or(0)],
+        };
         let old = match &new {
             Some(object) => table.insert(key.name.clone(), object.clone()),
             None => table.remove(&key.name),

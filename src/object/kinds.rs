@@ -1,7 +1,9 @@
 //! The one table of kinds: discovery, `kubectl`, decoding and the panes all read it.
 //!
-//! To add a kind, add a line to [`kinds!`]; its Rust type comes from `k8s-openapi`.
+//! To add a kind, add a line to [`kinds!`]; its Rust type comes from `k8s-openapi`. A kind that nothing acts on
+//! belongs below `@untyped`: it is kept as JSON, and its type gives it nothing but its schema.
 
+use super::dynamic::{DynamicKind, DynamicObject};
 use super::{ObjectKey, ObjectMeta, ObjectName};
 use k8s_openapi::api::{
     apps::v1 as apps, autoscaling::v2 as autoscaling, batch::v1 as batch, coordination::v1 as coordination,
@@ -11,6 +13,7 @@ use k8s_openapi::api::{
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use std::fmt;
 use std::sync::Arc;
 
 /// What discovery says of a kind.
@@ -77,20 +80,40 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + PartialEq {
 
 macro_rules! kinds {
     ($($variant:ident: $ty:ty, $group:literal, $version:literal, $plural:literal, $singular:literal, $short:expr,
-       $namespaced:expr, $categories:expr, $sub:expr;)*) => {
-        /// A kind of API object that the cluster knows by its type.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+       $namespaced:expr, $categories:expr, $sub:expr;)*
+     @untyped
+     $($u_kind:ident: $u_ty:ty, $u_group:literal, $u_version:literal, $u_plural:literal, $u_singular:literal,
+       $u_short:expr, $u_namespaced:expr, $u_categories:expr, $u_sub:expr;)*) => {
+        /// A kind of API object: one that the cluster knows by its type, or any other.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
-        pub enum Kind { $($variant),* }
+        pub enum Kind { $($variant,)* Dynamic(DynamicKind) }
 
         /// An API object of any kind, cheap to clone.
         #[derive(Clone, PartialEq, Debug)]
         #[allow(missing_docs)]
-        pub enum Object { $($variant(Arc<$ty>)),* }
+        pub enum Object { $($variant(Arc<$ty>),)* Dynamic(Arc<DynamicObject>) }
 
         impl Kind {
-            /// Every kind, in the table's order.
-            pub const ALL: &'static [Kind] = &[$(Kind::$variant),*];
+            /// Every built-in kind, in the table's order.
+            pub const ALL: &'static [Kind] = &[
+                $(Kind::$variant,)*
+                $(Kind::Dynamic(DynamicKind::built_in(&KindInfo {
+                    kind: stringify!($u_kind), group: $u_group, version: $u_version, plural: $u_plural,
+                    singular: $u_singular, short: $u_short, namespaced: $u_namespaced,
+                    categories: $u_categories, subresources: $u_sub,
+                })),)*
+            ];
+
+            /// How many kinds have a type.
+            pub const TYPED: usize = [$(Kind::$variant),*].len();
+
+            /// The place of a typed kind in the table.
+            pub fn index(self) -> Option<usize> {
+                #[allow(clippy::upper_case_acronyms)]
+                enum Place { $($variant),* }
+                match self { $(Kind::$variant => Some(Place::$variant as usize),)* Kind::Dynamic(_) => None }
+            }
 
             /// What discovery says of it.
             pub fn info(self) -> &'static KindInfo {
@@ -98,45 +121,66 @@ macro_rules! kinds {
                     kind: stringify!($variant), group: $group, version: $version, plural: $plural,
                     singular: $singular, short: $short, namespaced: $namespaced, categories: $categories,
                     subresources: $sub,
-                } }),* }
+                } },)* Kind::Dynamic(kind) => kind.info() }
             }
 
-            /// Its JSON schema, with the field documentation that ships with the types.
-            pub fn schema(self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                match self { $(Kind::$variant => generator.subschema_for::<$ty>()),* }
+            /// Its JSON schema, with the field documentation that ships with the types. `None` when it was
+            /// defined: its definition has the schema.
+            pub fn schema(self, generator: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+                match self {
+                    $(Kind::$variant => Some(generator.subschema_for::<$ty>()),)*
+                    Kind::Dynamic(_) => match (self.info().group, self.info().version, self.info().kind) {
+                        $(($u_group, $u_version, stringify!($u_kind)) => Some(generator.subschema_for::<$u_ty>()),)*
+                        _ => None,
+                    },
+                }
             }
         }
 
         impl Object {
             /// Its kind.
             pub fn kind(&self) -> Kind {
-                match self { $(Object::$variant(_) => Kind::$variant),* }
+                match self { $(Object::$variant(_) => Kind::$variant,)* Object::Dynamic(o) => Kind::Dynamic(o.kind) }
             }
 
             /// Its `metadata`.
             pub fn meta(&self) -> &ObjectMeta {
-                match self { $(Object::$variant(o) => Resource::meta(&**o)),* }
+                match self { $(Object::$variant(o) => Resource::meta(&**o),)* Object::Dynamic(o) => &o.metadata }
             }
 
             /// Its `metadata`, to change: a shared object is copied first.
             pub fn meta_mut(&mut self) -> &mut ObjectMeta {
-                match self { $(Object::$variant(o) => Resource::meta_mut(Arc::make_mut(o))),* }
+                match self {
+                    $(Object::$variant(o) => Resource::meta_mut(Arc::make_mut(o)),)*
+                    Object::Dynamic(o) => &mut Arc::make_mut(o).metadata,
+                }
             }
 
             /// The object as JSON, with `apiVersion` and `kind`.
             pub fn to_value(&self) -> Value {
-                match self { $(Object::$variant(o) => serde_json::to_value(&**o).unwrap_or(Value::Null)),* }
+                match self {
+                    $(Object::$variant(o) => serde_json::to_value(&**o).unwrap_or(Value::Null),)*
+                    Object::Dynamic(o) => o.to_value_as(o.kind),
+                }
             }
 
             /// Decodes JSON of a known kind. Unknown fields are dropped; a wrong type is an error.
             pub fn from_value(kind: Kind, value: Value) -> serde_json::Result<Object> {
-                match kind { $(Kind::$variant =>
-                    serde_json::from_value::<$ty>(value).map(|o| Object::$variant(Arc::new(o)))),* }
+                match kind {
+                    $(Kind::$variant =>
+                        serde_json::from_value::<$ty>(value).map(|o| Object::$variant(Arc::new(o))),)*
+                    Kind::Dynamic(kind) =>
+                        DynamicObject::from_value(kind, value).map(|o| Object::Dynamic(Arc::new(o))),
+                }
             }
 
             /// Whether both are the very same allocation, as after a clone.
             pub fn same(&self, other: &Object) -> bool {
-                match (self, other) { $((Object::$variant(a), Object::$variant(b)) => Arc::ptr_eq(a, b),)* _ => false }
+                match (self, other) {
+                    $((Object::$variant(a), Object::$variant(b)) => Arc::ptr_eq(a, b),)*
+                    (Object::Dynamic(a), Object::Dynamic(b)) => Arc::ptr_eq(a, b),
+                    _ => false,
+                }
             }
         }
 
@@ -193,6 +237,15 @@ kinds! {
     PriorityClass: scheduling::PriorityClass, "scheduling.k8s.io", "v1", "priorityclasses", "priorityclass", &["pc"], false, &[], &[];
     Lease: coordination::Lease, "coordination.k8s.io", "v1", "leases", "lease", &[], true, &[], &[];
     CustomResourceDefinition: apiextensions::CustomResourceDefinition, "apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition", &["crd", "crds"], false, &["api-extensions"], &["status"];
+
+    @untyped
+    RuntimeClass: k8s_openapi::api::node::v1::RuntimeClass, "node.k8s.io", "v1", "runtimeclasses", "runtimeclass", &[], false, &[], &[];
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.info().kind)
+    }
 }
 
 impl Kind {

@@ -3,6 +3,7 @@
 //! Always holds: an [`Object`] is cheap to clone (one `Arc`), and its kind is known without parsing.
 //! Does not: validate, default or store anything; that is `apiserver`'s.
 
+pub mod dynamic;
 pub mod hash;
 pub mod kinds;
 pub mod meta;
@@ -11,6 +12,7 @@ pub mod quantity;
 pub mod selector;
 pub mod time;
 
+pub use dynamic::{DynamicKind, DynamicObject, KindTable};
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 pub use kinds::{Kind, KindInfo, Object, Resource};
 pub use pod::{Pod, PodSpec};

@@ -41,7 +41,9 @@ impl ApiServer {
         if let Some(response) = subresource::review(request, user) {
             return Ok(response);
         }
-        let Some(target) = Target::parse(&request.path) else { return Err(ApiError::no_such_path()) };
+        let Some(target) = Target::parse(self.store.kinds(), &request.path) else {
+            return Err(ApiError::no_such_path());
+        };
         check_dry_run(request)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
             (Some(_), Some("status" | "finalize")) | (_, None) => self.route_object(request, &target, origin),

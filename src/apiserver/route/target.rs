@@ -1,6 +1,6 @@
 //! Paths: from `/apis/apps/v1/namespaces/default/deployments/web/scale` to what it names.
 
-use crate::object::{Kind, ObjectKey};
+use crate::object::{Kind, KindTable, ObjectKey};
 
 /// What a path names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,7 +17,7 @@ pub struct Target {
 
 impl Target {
     /// Reads a path below `/api` or `/apis`. `None` when nothing is served there.
-    pub fn parse(path: &str) -> Option<Self> {
+    pub fn parse(kinds: &KindTable, path: &str) -> Option<Self> {
         let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
         let (group, version, rest) = match segments.as_slice() {
             ["api", version, rest @ ..] => ("", *version, rest),
@@ -30,7 +30,7 @@ impl Target {
             _ => ("", rest),
         };
         let (plural, rest) = rest.split_first()?;
-        let kind = Kind::find_resource(group, version, plural)?;
+        let kind = kinds.find_resource(group, version, plural)?;
         if !namespace.is_empty() && !kind.info().namespaced {
             return None;
         }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn paths() {
         let show = |path: &str| {
-            Target::parse(path).map(|t| {
+            Target::parse(&KindTable::default(), path).map(|t| {
                 format!(
                     "{:?} {} {} {}",
                     t.kind,

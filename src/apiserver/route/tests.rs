@@ -265,3 +265,23 @@ fn watches_and_pages() {
         (json!("c"), None)
     );
 }
+
+#[test]
+fn kinds_without_a_type_are_stored_and_shown() {
+    let mut lab = Lab::new();
+    let classes = "/apis/node.k8s.io/v1/runtimeclasses";
+    let made = lab.ok(Method::Post, classes, json!({"metadata": {"name": "gvisor"}, "handler": "runsc"}));
+    assert_eq!((&made["kind"], &made["handler"]), (&json!("RuntimeClass"), &json!("runsc")));
+    let (code, message) = lab.fails(Method::Post, classes, json!({"metadata": {"name": "x"}, "handler": 3}));
+    assert_eq!(code, 400);
+    assert!(
+        message.ends_with("cannot unmarshal number into Go struct field RuntimeClass.handler of type string")
+    );
+    let table = lab.send(&Request { accept: Accept::Table, ..Request::get(classes) });
+    assert_eq!(table.value()["rows"][0]["cells"], json!(["gvisor", "runsc", "0s"]));
+    let path = format!("{classes}/gvisor");
+    let patched = lab.patch(&path, "merge-patch", json!({"metadata": {"labels": {"a": "b"}}}));
+    assert_eq!(patched.value()["metadata"]["labels"]["a"], "b");
+    lab.ok(Method::Delete, &path, Value::Null);
+    assert_eq!(lab.get(classes)["items"], json!([]));
+}

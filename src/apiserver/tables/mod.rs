@@ -5,6 +5,7 @@
 
 mod config;
 mod core;
+mod dynamic;
 mod network;
 mod pod;
 mod storage;
@@ -99,6 +100,7 @@ fn columns(kind: Kind) -> &'static [Column] {
         Kind::Lease => config::LEASE,
         Kind::RoleBinding | Kind::ClusterRoleBinding => config::BINDING,
         Kind::LimitRange | Kind::Role | Kind::ClusterRole | Kind::CustomResourceDefinition => config::CREATED,
+        Kind::Dynamic(kind) => dynamic::columns(kind),
     }
 }
 
@@ -146,6 +148,7 @@ fn cells(object: &Object, now: SimTime) -> Vec<Value> {
         | Object::Role(_)
         | Object::ClusterRole(_)
         | Object::CustomResourceDefinition(_) => vec![name(object), created_at(object)],
+        Object::Dynamic(o) => dynamic::cells(o, object, now),
     }
 }
 

@@ -181,8 +181,8 @@ fn scale(
                 (owner.uid.clone(), set.and_then(|s| s.spec.as_ref()).and_then(|s| s.replicas))
             }
             kind => {
-                let resource =
-                    support::owner_kind(owner).map_or_else(|| kind.to_lowercase(), |k| k.info().resource());
+                let resource = support::owner_kind(view, owner)
+                    .map_or_else(|| kind.to_lowercase(), |k| k.info().resource());
                 return Err(format!("{resource} does not implement the scale subresource"));
             }
         };

@@ -42,14 +42,14 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
 
 /// The owner that a reference means: same name and uid.
 fn find_owner<'a>(view: &'a View, object: &Object, owner: &OwnerReference) -> Option<&'a Object> {
-    let kind = owner_kind(owner)?;
+    let kind = owner_kind(view, owner)?;
     let namespace = if kind.info().namespaced { object.namespace_str() } else { "" };
     let found = view.store.get(&ObjectKey::new(kind, namespace, owner.name.as_str()))?;
     (found.uid_str() == owner.uid).then_some(found)
 }
 
 fn is_gone(view: &View, object: &Object, owner: &OwnerReference) -> bool {
-    owner_kind(owner).is_some() && find_owner(view, object, owner).is_none()
+    owner_kind(view, owner).is_some() && find_owner(view, object, owner).is_none()
 }
 
 /// Whether the owner waits for its dependents before it goes.

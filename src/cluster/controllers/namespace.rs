@@ -69,8 +69,8 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
         left.delete(pod, remaining_grace(view, namespace, pod), &mut writes);
     }
     if left.resources.is_empty() {
-        let others = Kind::ALL.iter().filter(|k| k.info().namespaced && **k != Kind::Pod);
-        for object in others.flat_map(|kind| view.store.list_in(*kind, name)) {
+        let others = view.store.kinds().each().filter(|k| k.info().namespaced && *k != Kind::Pod);
+        for object in others.flat_map(|kind| view.store.list_in(kind, name)) {
             left.delete(object, 0, &mut writes);
         }
     }

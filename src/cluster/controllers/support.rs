@@ -143,9 +143,8 @@ pub fn without_owner(mut object: Object, uid: &str) -> Object {
 }
 
 /// The kind that an owner reference names, if it is known.
-pub fn owner_kind(owner: &OwnerReference) -> Option<Kind> {
-    let named = |k: &&Kind| k.info().kind == owner.kind;
-    Kind::ALL.iter().find(named).copied().filter(|k| k.info().api_version() == owner.api_version)
+pub fn owner_kind(view: &View, owner: &OwnerReference) -> Option<Kind> {
+    view.store.kinds().find(&owner.api_version, &owner.kind)
 }
 
 /// Makes pods from one template, all sharing one spec.
