@@ -6,6 +6,7 @@ use crate::course::prove::prove;
 use crate::course::{Language, Library, fidelity};
 use crate::headless::{self, Form};
 use crate::school::SessionLab;
+use crate::server::{self, Settings};
 use crate::session::Session;
 use crate::tui::{self, Opening};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
@@ -68,6 +69,30 @@ enum Command {
         #[arg(long)]
         cloud: bool,
     },
+    /// Serve a cluster over HTTPS on this machine, for kubectl and other clients
+    Serve {
+        /// The port; 0 for any that is free
+        #[arg(long, value_name = "PORT", default_value_t = 6443)]
+        port: u16,
+        /// How many seconds pass in the cluster in a second
+        #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        speed: u32,
+        /// How many worker nodes there are
+        #[arg(long, value_name = "N", default_value_t = 3)]
+        nodes: usize,
+        /// A cloud gives addresses to Services of type `LoadBalancer`
+        #[arg(long)]
+        cloud: bool,
+        /// Manifests to begin with: a file, or a folder of them
+        #[arg(long, value_name = "FILE|DIR")]
+        load: Vec<PathBuf>,
+        /// Where to write the kubeconfig
+        #[arg(long, value_name = "FILE")]
+        kubeconfig: Option<PathBuf>,
+        /// Print what clients do
+        #[arg(long, short)]
+        verbose: bool,
+    },
     /// List the lessons and quiz topics
     Lessons {
         #[command(subcommand)]
@@ -103,6 +128,12 @@ pub fn main() -> Result<ExitCode> {
             let form = if *transcript { Form::Transcript } else { Form::Plain };
             let config = Config { cloud: *cloud, ..config(&cli, *workers) };
             run(script, form, config)
+        }
+        Some(Command::Serve { port, speed, nodes, cloud, load, kubeconfig, verbose }) => {
+            let settings =
+                Settings { port: *port, speed: *speed, kubeconfig: kubeconfig.clone(), verbose: *verbose };
+            let config = Config { cloud: *cloud, ..config(&cli, *nodes) };
+            server::run(config, &settings, |session| server::load(session, load))
         }
         Some(Command::Completions { shell }) => {
             clap_complete::generate(*shell, &mut Cli::command(), "kubedojo", &mut io::stdout());

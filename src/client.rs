@@ -35,6 +35,12 @@ impl Client {
         }
     }
 
+    /// A client of the same cluster as another user.
+    #[must_use]
+    pub fn for_user(&self, user: User) -> Self {
+        Self { user, ..self.clone() }
+    }
+
     /// Names the learner's command that the following requests belong to.
     pub fn set_command(&self, number: u64) {
         self.command.set(number);
@@ -155,6 +161,11 @@ impl Client {
     /// Why it cannot be done, in a sentence.
     pub fn machine(&self, action: &crate::cluster::machines::Action) -> Result<(), String> {
         crate::cluster::machines::act(&mut self.cluster.borrow_mut(), action)
+    }
+
+    /// The revision of the cluster's last change.
+    pub fn revision(&self) -> u64 {
+        self.cluster.borrow().api.store.revision()
     }
 
     fn moment(&self) -> (SimTime, u64) {

@@ -3,7 +3,7 @@
 //! The modules stand as the Kubernetes architecture diagram does; an arrow means "may import":
 //!
 //! ```text
-//! cli → tui, session;  tui → session;  session → course, shell;  course → client;  shell → kubectl, posix
+//! cli → tui, server, session;  server → session, client;  tui → session;  session → course, shell;  course → client;  shell → kubectl, posix
 //! kubectl → client → cluster → apiserver → object;   cluster → posix;   yaml beside them all
 //! ```
 //!
@@ -19,6 +19,7 @@ pub mod kubectl;
 pub mod object;
 pub mod posix;
 pub mod school;
+pub mod server;
 pub mod session;
 pub mod shell;
 pub mod tui;

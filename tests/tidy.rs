@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("session", &["course", "shell", "kubectl", "client", "cluster", "apiserver", "object", "posix"]),
     ("school", &["session", "course", "client", "cluster", "object"]),
     ("headless", &["session", "shell"]),
+    ("server", &["session", "client", "cluster", "apiserver", "object", "yaml"]),
     (
         "tui",
         &[
@@ -36,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "posix",
         ],
     ),
-    ("cli", &["school", "tui", "headless", "session", "course", "shell", "cluster", "object"]),
+    ("cli", &["school", "tui", "server", "headless", "session", "course", "shell", "cluster", "object"]),
 ];
 
 /// The longest that a file may be, in lines; tables are exempt.

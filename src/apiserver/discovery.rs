@@ -1,6 +1,6 @@
 //! What the server says of itself: groups, versions, resources, `/version`, health and `OpenAPI`.
 
-use super::{Body, Response, schema};
+use super::{Accept, Body, Request, Response, openapi};
 use crate::object::{Kind, KindInfo};
 use serde_json::{Value, json};
 
@@ -28,33 +28,62 @@ const GROUPS: &[(&str, &str)] = &[
 ];
 
 /// Serves a path that is about the server itself. `None` for any other.
-pub fn serve(path: &str) -> Option<Response> {
-    let segments: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
-    let value = match segments.as_slice() {
-        [] => {
-            json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]})
+pub fn serve(request: &Request) -> Option<Response> {
+    let segments: Vec<&str> = request.path.split('/').filter(|s| !s.is_empty()).collect();
+    let value = match (segments.as_slice(), request.accept) {
+        ([], _) => {
+            json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
         }
-        ["healthz" | "livez" | "readyz", ..] => {
+        (["healthz" | "livez" | "readyz", ..], _) => {
             return Some(Response { status: 200, warnings: Vec::new(), body: Body::Text("ok".to_owned()) });
         }
-        ["version"] => version(),
-        ["api"] => json!({
+        (["version"], _) => version(),
+        (["api"], Accept::Discovery(version)) => aggregated(version, str::is_empty),
+        (["apis"], Accept::Discovery(version)) => aggregated(version, |g| !g.is_empty()),
+        (["api"], _) => json!({
             "kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "192.168.0.10:6443"}],
         }),
-        ["apis"] => {
-            let groups: Vec<Value> = GROUPS.iter().filter(|g| !g.0.is_empty()).map(|g| group(*g)).collect();
+        (["apis"], _) => {
+            let groups: Vec<Value> = group_names().into_iter().filter(|g| !g.is_empty()).map(group).collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
-        ["apis", name] => group(*GROUPS.iter().find(|g| g.0 == *name)?),
-        ["api", version] => resources("", version)?,
-        ["apis", group, version] => resources(group, version)?,
-        ["openapi", "v3"] => openapi_index(),
-        ["openapi", "v3", "api", version] => openapi("", version)?,
-        ["openapi", "v3", "apis", group, version] => openapi(group, version)?,
+        (["apis", name], _) => {
+            let mut value = group(group_names().into_iter().find(|g| g == name)?);
+            value["kind"] = json!("APIGroup");
+            value["apiVersion"] = json!("v1");
+            value
+        }
+        (["api", version], _) => resources("", version)?,
+        (["apis", group, version], _) => resources(group, version)?,
+        (["openapi", "v2"], _) => return Some(openapi::version_2()),
+        (["openapi", "v3"], _) => openapi::index(),
+        (["openapi", "v3", "api", version], _) => return openapi::document("", version),
+        (["openapi", "v3", "apis", group, version], _) => return openapi::document(group, version),
         _ => return None,
     };
     Some(Response::ok(value))
+}
+
+/// Every served group and version, in the order that a real server lists them.
+pub fn group_versions() -> &'static [(&'static str, &'static str)] {
+    GROUPS
+}
+
+/// The groups, each once.
+fn group_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in GROUPS {
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The versions of a group, the preferred one first.
+fn versions(group: &str) -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().filter(move |(name, _)| *name == group).map(|(_, version)| *version)
 }
 
 fn version() -> Value {
@@ -65,9 +94,71 @@ fn version() -> Value {
     })
 }
 
-fn group((name, version): (&str, &str)) -> Value {
-    let served = json!({"groupVersion": format!("{name}/{version}"), "version": version});
-    json!({"kind": "APIGroup", "apiVersion": "v1", "name": name, "versions": [served], "preferredVersion": served})
+fn group(name: &str) -> Value {
+    let served: Vec<Value> = versions(name)
+        .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
+        .collect();
+    json!({"name": name, "versions": served, "preferredVersion": served.first()})
+}
+
+/// The aggregated discovery of some groups (`apidiscovery.k8s.io`).
+fn aggregated(version: &str, wanted: impl Fn(&str) -> bool) -> Value {
+    let groups = group_names().into_iter().filter(|g| wanted(g)).map(|name| {
+        let versions: Vec<Value> = versions(name)
+            .map(|version| {
+                let resources = aggregated_resources(name, version);
+                json!({"version": version, "resources": resources, "freshness": "Current"})
+            })
+            .collect();
+        let mut metadata = json!({"creationTimestamp": null});
+        if !name.is_empty() {
+            metadata["name"] = json!(name);
+        }
+        json!({"metadata": metadata, "versions": versions})
+    });
+    json!({
+        "kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{version}"), "metadata": {},
+        "items": groups.collect::<Vec<Value>>(),
+    })
+}
+
+/// The resources of a version as aggregated discovery shows them: subresources stand inside their resource.
+fn aggregated_resources(group: &str, version: &str) -> Vec<Value> {
+    let list = resources(group, version).unwrap_or_default();
+    let all = list["resources"].as_array().cloned().unwrap_or_default();
+    let kind = |r: &Value| {
+        let own = |key: &str, default: &str| r[key].as_str().unwrap_or(default).to_owned();
+        json!({"group": own("group", group), "version": own("version", version), "kind": r["kind"]})
+    };
+    let mut found: Vec<Value> = Vec::new();
+    for resource in &all {
+        let name = resource["name"].as_str().unwrap_or("");
+        if let Some((owner, sub)) = name.split_once('/') {
+            let owner = found.iter_mut().find(|r| r["resource"] == owner);
+            let sub = json!({"subresource": sub, "responseKind": kind(resource), "verbs": resource["verbs"]});
+            if let Some(list) = owner.and_then(|o| o["subresources"].as_array_mut()) {
+                list.push(sub);
+            }
+            continue;
+        }
+        let scope = if resource["namespaced"] == true { "Namespaced" } else { "Cluster" };
+        let mut entry = json!({
+            "resource": name, "responseKind": kind(resource), "scope": scope,
+            "singularResource": resource["singularName"], "verbs": resource["verbs"], "subresources": [],
+        });
+        for key in ["shortNames", "categories"] {
+            if resource[key].is_array() {
+                entry[key] = resource[key].clone();
+            }
+        }
+        found.push(entry);
+    }
+    for entry in &mut found {
+        if entry["subresources"].as_array().is_some_and(Vec::is_empty) {
+            entry.as_object_mut().map(|e| e.remove("subresources"));
+        }
+    }
+    found
 }
 
 fn group_version(group: &str, version: &str) -> String {
@@ -165,25 +256,6 @@ fn reviews(group: &str) -> Vec<Value> {
     }
 }
 
-fn openapi_index() -> Value {
-    let path = |(group, version): &(&str, &str)| {
-        let path =
-            if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
-        let url = json!({"serverRelativeURL": format!("/openapi/v3/{path}")});
-        (path, url)
-    };
-    json!({"paths": GROUPS.iter().map(path).collect::<serde_json::Map<String, Value>>()})
-}
-
-fn openapi(group: &str, version: &str) -> Option<Value> {
-    GROUPS.contains(&(group, version)).then(|| {
-        json!({
-            "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": {},
-            "components": schema::components(),
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,6 +267,27 @@ mod tests {
             let list = resources(info.group, info.version).unwrap();
             let found = list["resources"].as_array().unwrap().iter().any(|r| r["name"] == info.plural);
             assert!(found, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn aggregated_discovery_shows_the_same() {
+        for (path, accept) in [("/api", "v2"), ("/apis", "v2"), ("/apis", "v2beta1")] {
+            let request = Request { accept: Accept::Discovery(accept), ..Request::get(path) };
+            let answer = serve(&request).unwrap();
+            for group in answer.value()["items"].as_array().unwrap() {
+                let name = group["metadata"]["name"].as_str().unwrap_or("");
+                for version in group["versions"].as_array().unwrap() {
+                    let legacy = resources(name, version["version"].as_str().unwrap()).unwrap();
+                    let shown: usize = version["resources"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|r| 1 + r["subresources"].as_array().map_or(0, Vec::len))
+                        .sum();
+                    assert_eq!(shown, legacy["resources"].as_array().unwrap().len(), "{name}");
+                }
+            }
         }
     }
 }

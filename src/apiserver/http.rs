@@ -18,6 +18,23 @@ pub struct Request {
     pub accept: Accept,
     /// The body.
     pub body: Option<Value>,
+    /// Fields that the body's text gave more than once, as strict decoding names them: `spec.replicas`.
+    pub duplicates: Vec<String>,
+    /// On whose behalf the user asks, if not their own.
+    pub impersonate: Option<Impersonation>,
+}
+
+/// The `Impersonate-*` headers of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impersonation {
+    /// `Impersonate-User`.
+    pub user: String,
+    /// `Impersonate-Uid`; empty without one.
+    pub uid: String,
+    /// `Impersonate-Group`, once for each.
+    pub groups: Vec<String>,
+    /// `Impersonate-Extra-<key>`, once for each value.
+    pub extra: Vec<(String, String)>,
 }
 
 /// The verbs of HTTP that the API uses.
@@ -40,6 +57,10 @@ pub enum Accept {
     Json,
     /// `meta.k8s.io/v1` Table: what `kubectl get` prints.
     Table,
+    /// `meta.k8s.io/v1` `PartialObjectMetadata`: the objects without all but their metadata.
+    Metadata,
+    /// `apidiscovery.k8s.io` in this version (`v2`, `v2beta1`): every group in one document.
+    Discovery(&'static str),
 }
 
 /// What the server answers.
@@ -60,6 +81,13 @@ pub enum Body {
     Json(Value),
     /// Plain text: logs, `/healthz`.
     Text(String),
+    /// A document that is kept ready as it goes over the wire.
+    Bytes {
+        /// Its `Content-Type`.
+        media_type: &'static str,
+        /// The content.
+        bytes: Arc<[u8]>,
+    },
     /// An open stream: `exec`, `attach`, `logs -f`. Read it through the client.
     Stream(StreamId),
 }
@@ -107,6 +135,11 @@ impl Response {
     /// Whether it is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// 200 with a document that is kept ready.
+    pub fn bytes(media_type: &'static str, bytes: Arc<[u8]>) -> Self {
+        Self { status: 200, warnings: Vec::new(), body: Body::Bytes { media_type, bytes } }
     }
 
     /// The JSON body; `Null` for text and streams.

@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod discovery;
 pub mod error;
 pub mod http;
+pub mod openapi;
 pub mod patch;
 pub mod route;
 pub mod schema;
@@ -21,7 +22,7 @@ pub mod validation;
 pub mod warnings;
 
 pub use error::{ApiError, FieldError};
-pub use http::{Accept, Body, Method, Request, Response, StreamId, User};
+pub use http::{Accept, Body, Impersonation, Method, Request, Response, StreamId, User};
 pub use store::{Cause, Change, Origin, Store};
 
 use crate::object::{

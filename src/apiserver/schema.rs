@@ -4,7 +4,7 @@
 //! Always holds: built at the first question, then shared; never changes. Decoding, patching and `explain` read it.
 
 use crate::object::Kind;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -94,9 +94,9 @@ pub fn find(full_name: &str) -> Option<&'static Type> {
     schemas().types.get(full_name)
 }
 
-/// The `components` of an `OpenAPI` document: every type's schema by full name.
-pub fn components() -> Value {
-    json!({"schemas": schemas().raw})
+/// Every type's schema by full name, as `k8s-openapi` ships it.
+pub fn definitions() -> &'static Map<String, Value> {
+    &schemas().raw
 }
 
 impl Shape {

@@ -95,6 +95,9 @@ impl Call {
             crate::apiserver::Body::Json(value) => Err(Failure::Status(value)),
             crate::apiserver::Body::Text(text) if success => Ok(Value::String(text)),
             crate::apiserver::Body::Text(text) => Err(Failure::Message(text)),
+            crate::apiserver::Body::Bytes { bytes, .. } => {
+                Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+            }
             crate::apiserver::Body::Stream(_) => Ok(Value::Null),
         }
     }

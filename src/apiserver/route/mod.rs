@@ -18,6 +18,7 @@ pub use target::Target;
 
 use super::{Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, discovery, tables};
 use crate::apiserver::store::Cause;
+use crate::apiserver::tables::Rows;
 use crate::object::Object;
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ impl ApiServer {
     /// Serves one request of an authenticated user.
     pub fn handle(&mut self, request: &Request, user: &User, cause: Cause) -> Response {
         if request.method == Method::Get
-            && let Some(response) = discovery::serve(&request.path)
+            && let Some(response) = discovery::serve(request)
         {
             return response;
         }
@@ -95,9 +96,11 @@ fn check_dry_run(request: &Request) -> Result<(), ApiError> {
 /// The object in the form that the request wants.
 fn respond(api: &ApiServer, request: &Request, object: &Object) -> Value {
     match request.accept {
-        Accept::Json => object.to_value(),
+        Accept::Json | Accept::Discovery(_) => object.to_value(),
+        Accept::Metadata => tables::partial(object),
         Accept::Table => {
-            let mut table = tables::table(object.kind(), std::slice::from_ref(object), api.now);
+            let rows = Rows::of(request);
+            let mut table = tables::table(object.kind(), std::slice::from_ref(object), rows, api.now);
             let version = object.meta().resource_version.clone().unwrap_or_default();
             table["metadata"] = serde_json::json!({"resourceVersion": version});
             table

@@ -1,6 +1,7 @@
 //! get, list and watch.
 
 use super::{Filter, Target, respond};
+use crate::apiserver::tables::Rows;
 use crate::apiserver::{Accept, ApiError, ApiServer, Change, Request, Response, tables};
 use crate::object::Object;
 use base64::Engine;
@@ -52,9 +53,16 @@ impl ApiServer {
 
     fn collection(&self, request: &Request, target: &Target, objects: &[Object], metadata: Value) -> Value {
         if request.accept == Accept::Table {
-            let mut table = tables::table(target.kind, objects, self.now);
+            let mut table = tables::table(target.kind, objects, Rows::of(request), self.now);
             table["metadata"] = metadata;
             return table;
+        }
+        if request.accept == Accept::Metadata {
+            let items: Vec<Value> = objects.iter().map(tables::partial).collect();
+            return json!({
+                "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+                "items": items,
+            });
         }
         let info = target.kind.info();
         let items: Vec<Value> = objects.iter().map(Object::to_value).collect();

@@ -13,6 +13,7 @@ mod workload;
 
 pub use pod::status as pod_status;
 
+use super::Request;
 use crate::object::{Kind, Object, SECOND, SimTime, meta::MetaExt};
 use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
@@ -42,8 +43,36 @@ const fn wide(name: &'static str) -> Column {
 const NAME: Column = text("Name");
 const AGE: Column = text("Age");
 
+/// What a row carries beside its cells (`includeObject`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Rows {
+    /// Nothing.
+    None,
+    /// The object's metadata.
+    #[default]
+    Metadata,
+    /// The whole object.
+    Object,
+}
+
+impl Rows {
+    /// What a request asks for.
+    pub fn of(request: &Request) -> Self {
+        match request.query_value("includeObject") {
+            Some("None") => Self::None,
+            Some("Object") => Self::Object,
+            _ => Self::Metadata,
+        }
+    }
+}
+
+/// The metadata of an object alone: `PartialObjectMetadata`.
+pub fn partial(object: &Object) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object.meta()})
+}
+
 /// The Table of some objects of one kind.
-pub fn table(kind: Kind, objects: &[Object], now: SimTime) -> Value {
+pub fn table(kind: Kind, objects: &[Object], carries: Rows, now: SimTime) -> Value {
     let columns: Vec<Value> = columns(kind)
         .iter()
         .map(|c| {
@@ -51,17 +80,19 @@ pub fn table(kind: Kind, objects: &[Object], now: SimTime) -> Value {
             json!({"name": c.name, "type": c.type_, "format": format, "description": "", "priority": c.priority})
         })
         .collect();
-    let rows: Vec<Value> = objects.iter().map(|o| row(o, now)).collect();
+    let rows: Vec<Value> = objects.iter().map(|o| row(o, carries, now)).collect();
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows,
     })
 }
 
-fn row(object: &Object, now: SimTime) -> Value {
-    let partial = json!({
-        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object.meta(),
-    });
-    json!({"cells": cells(object, now), "object": partial})
+fn row(object: &Object, carries: Rows, now: SimTime) -> Value {
+    let carried = match carries {
+        Rows::None => Value::Null,
+        Rows::Metadata => partial(object),
+        Rows::Object => object.to_value(),
+    };
+    json!({"cells": cells(object, now), "object": carried})
 }
 
 fn columns(kind: Kind) -> &'static [Column] {

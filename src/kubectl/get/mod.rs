@@ -114,6 +114,7 @@ async fn raw(call: &Call) -> Outcome<()> {
         Body::Json(value) if success => call.line(super::jsonpath::compact(&value)),
         Body::Json(value) => return Err(Failure::Status(value)),
         Body::Text(text) => call.print(text),
+        Body::Bytes { bytes, .. } => call.print(String::from_utf8_lossy(&bytes)),
         Body::Stream(_) => {}
     }
     Ok(())

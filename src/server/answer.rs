@@ -1,0 +1,86 @@
+//! From the API's answer to HTTP's: encoding, headers, warnings.
+
+use super::accept::{Agreed, Encoding};
+use super::body::Payload;
+use crate::apiserver::{Accept, ApiError, Body, Response};
+use crate::yaml;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WARNING};
+use serde_json::Value;
+
+/// An answer of HTTP.
+pub type Answer = hyper::Response<Payload>;
+
+/// How many bytes of warnings an answer carries at most, as in a real server.
+const WARNING_BYTES: usize = 4096;
+
+/// An answer with all of its body.
+pub fn whole(response: Response, agreed: Agreed) -> Answer {
+    let (media_type, bytes) = match response.body {
+        Body::Json(value) => {
+            let media_type = match (agreed.form, agreed.encoding) {
+                (Accept::Discovery(version), _) if value["kind"] == "APIGroupDiscoveryList" => {
+                    format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList")
+                }
+                (_, Encoding::Json) => "application/json".to_owned(),
+                (_, Encoding::Yaml) => "application/yaml".to_owned(),
+            };
+            (media_type, encode(&value, agreed.encoding))
+        }
+        Body::Text(text) => ("text/plain; charset=utf-8".to_owned(), text.into_bytes()),
+        Body::Bytes { media_type, bytes } => (media_type.to_owned(), bytes.to_vec()),
+        Body::Stream(_) => ("text/plain".to_owned(), Vec::new()),
+    };
+    let mut answer = head(response.status, &media_type, Payload::whole(bytes));
+    add_warnings(&mut answer, &response.warnings);
+    answer
+}
+
+/// An answer without a body yet.
+pub fn head(status: u16, media_type: &str, payload: Payload) -> Answer {
+    let mut answer = Answer::new(payload);
+    *answer.status_mut() =
+        hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    if let Ok(value) = HeaderValue::from_str(media_type) {
+        headers.insert(CONTENT_TYPE, value);
+    }
+    answer
+}
+
+/// The answer to a request that failed.
+pub fn error(error: &ApiError, agreed: Agreed) -> Answer {
+    let retry = error.retry_after;
+    let mut answer = whole(Response::error(error), agreed);
+    if let Some(seconds) = retry {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}
+
+/// A value as it goes over the wire.
+pub fn encode(value: &Value, encoding: Encoding) -> Vec<u8> {
+    match encoding {
+        Encoding::Json => {
+            let mut bytes = value.to_string().into_bytes();
+            bytes.push(b'\n');
+            bytes
+        }
+        Encoding::Yaml => yaml::to_string(value).into_bytes(),
+    }
+}
+
+/// `Warning: 299 - "…"`, once for each; what does not fit any more is left out.
+fn add_warnings(answer: &mut Answer, warnings: &[String]) {
+    let mut left = WARNING_BYTES;
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " ");
+        let text = format!("299 - \"{quoted}\"");
+        let Some(rest) = left.checked_sub(text.len()) else { return };
+        left = rest;
+        if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
+            answer.headers_mut().append(WARNING, value);
+        }
+    }
+}

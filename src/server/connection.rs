@@ -1,0 +1,136 @@
+//! One connection: TLS, then HTTP/2 or HTTP/1.1, then a request after the other.
+
+use super::accept::{self, Agreed, Encoding};
+use super::answer::{self, Answer};
+use super::door::{Door, Seen};
+use super::identity::{self, Identity};
+use super::{limits, request, stream, watch};
+use crate::apiserver::{Accept, ApiError, Body, Request, User};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, HeaderMap, USER_AGENT};
+use hyper::http::request::Parts;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+/// What every connection shares.
+#[derive(Clone)]
+pub struct Host {
+    /// The way to the cluster.
+    pub door: Door,
+    /// Greets clients.
+    pub acceptor: TlsAcceptor,
+    /// The administrator's token.
+    pub token: Arc<str>,
+}
+
+/// Runs what HTTP/2 asks for on this thread.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F: Future + 'static> Executor<F> for Local {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}
+
+/// Serves a client until it goes, or breaks the rules. What goes wrong concerns this client alone, who is told by
+/// the protocol; there is nobody else to tell.
+pub async fn serve(host: Host, socket: TcpStream) {
+    let Some(_guest) = host.door.enter() else { return };
+    socket.set_nodelay(true).ok();
+    let greeting = tokio::time::timeout(limits::GREETING, host.acceptor.accept(socket));
+    let Ok(Ok(tls)) = greeting.await else { return };
+    let (_, session) = tls.get_ref();
+    let second = session.alpn_protocol() == Some(b"h2");
+    let certificate = session.peer_certificates().and_then(|c| identity::of_certificate(c.first()?));
+    let identity = Identity { certificate, token: host.token.clone() };
+    let door = host.door.clone();
+    let service = service_fn(move |request| {
+        let (door, identity) = (door.clone(), identity.clone());
+        async move { Ok::<Answer, Infallible>(handle(door, identity, request).await) }
+    });
+    let io = TokioIo::new(tls);
+    if second {
+        let mut http = http2::Builder::new(Local);
+        http.timer(TokioTimer::new())
+            .max_concurrent_streams(limits::STREAMS)
+            .keep_alive_interval(Some(Duration::from_secs(30)))
+            .keep_alive_timeout(limits::GREETING);
+        http.serve_connection(io, service).await.ok();
+    } else {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(Some(limits::IDLE));
+        http.serve_connection(io, service).with_upgrades().await.ok();
+    }
+}
+
+/// Answers one request.
+async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) -> Answer {
+    let (parts, body) = http.into_parts();
+    let mut seen = Seen {
+        user: String::new(),
+        agent: agent(&parts.headers),
+        verb: parts.method.to_string(),
+        path: parts.uri.path_and_query().map_or(String::new(), ToString::to_string),
+        status: 0,
+    };
+    let agreed = agree(&parts);
+    let answer = async {
+        let user = identity.user(&parts.headers)?;
+        user.name.as_ref().clone_into(&mut seen.user);
+        let agreed = agreed.clone()?;
+        let request = request::read(&parts, body, agreed).await?;
+        if watch::is_watch(&request) {
+            "WATCH".clone_into(&mut seen.verb);
+        }
+        respond(&door, request, user, agreed).await
+    };
+    let answer = answer.await.unwrap_or_else(|why| answer::error(&why, agreed.clone().unwrap_or(PLAIN)));
+    seen.status = answer.status().as_u16();
+    door.tell(seen);
+    answer
+}
+
+/// What is answered with when nothing could be agreed on.
+const PLAIN: Agreed = Agreed { form: Accept::Json, encoding: Encoding::Json };
+
+/// The form of answer that the `Accept` headers allow.
+fn agree(parts: &Parts) -> Result<Agreed, ApiError> {
+    let values = parts.headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok());
+    let agreed = accept::negotiate(&values.collect::<Vec<_>>().join(","));
+    // These have one form each, which clients name in ways of their own.
+    let about_itself = ["/openapi/", "/healthz", "/livez", "/readyz", "/version"];
+    match agreed {
+        Err(_) if about_itself.iter().any(|p| parts.uri.path().starts_with(p)) => Ok(PLAIN),
+        agreed => agreed,
+    }
+}
+
+/// The name that a client gives itself: `kubectl/v1.33.2`.
+fn agent(headers: &HeaderMap) -> String {
+    let text = headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    text.split(' ').next().unwrap_or("").chars().take(60).collect()
+}
+
+/// Has the loop serve a request, and makes its answer HTTP's.
+async fn respond(door: &Door, request: Request, user: User, agreed: Agreed) -> Result<Answer, ApiError> {
+    let watched = watch::is_watch(&request).then(|| request.clone());
+    let response = door.ask(request, user.clone()).await?;
+    Ok(match (watched, &response.body) {
+        // A revision that is too old is told inside the watch, as a real server does.
+        (Some(request), Body::Json(_)) if response.is_success() || response.status == 410 => {
+            watch::begin(door.clone(), request, user, response, agreed)
+        }
+        (_, Body::Stream(id)) => stream::begin(door.clone(), *id),
+        _ => answer::whole(response, agreed),
+    })
+}

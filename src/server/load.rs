@@ -1,0 +1,64 @@
+//! `--load`: manifests that a served cluster begins with.
+
+use crate::apiserver::{Body, Method, Request};
+use crate::object::Kind;
+use crate::session::Session;
+use crate::yaml;
+use color_eyre::eyre::{Result, WrapErr, bail};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Creates what the manifests in these files and folders describe, in the order of their names.
+///
+/// # Errors
+/// When a file cannot be read, or the cluster refuses an object.
+pub fn load(session: &mut Session, paths: &[PathBuf]) -> Result<()> {
+    for path in paths {
+        for file in files(path)? {
+            let text =
+                fs::read_to_string(&file).wrap_err_with(|| format!("cannot read {}", file.display()))?;
+            let documents =
+                yaml::parse(&text).map_err(|e| color_eyre::eyre::eyre!("{}: {e}", file.display()))?;
+            for document in documents.into_iter().filter(|d| !d.value.is_null()) {
+                create_all(session, document.value).wrap_err_with(|| format!("{}", file.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A file, or the manifests of a folder.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    let mut found: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    found.retain(|p| p.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|x| e == *x)));
+    found.sort();
+    Ok(found)
+}
+
+/// Creates an object, or every item of a list.
+fn create_all(session: &mut Session, object: Value) -> Result<()> {
+    if object["kind"] == "List" {
+        let items = object["items"].as_array().cloned().unwrap_or_default();
+        return items.into_iter().try_for_each(|item| create_all(session, item));
+    }
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+    let Some(found) = Kind::find(&version, &kind) else {
+        bail!("no matches for kind \"{kind}\" in version \"{version}\"");
+    };
+    let info = found.info();
+    let root = if info.group.is_empty() { "/api" } else { "/apis" };
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
+    let place = if info.namespaced { format!("/namespaces/{namespace}") } else { String::new() };
+    let path = format!("{root}/{version}{place}/{}", info.plural);
+    let response = session.client().request_now(&Request::with_body(Method::Post, path, object));
+    match response.body {
+        Body::Json(status) if !(200..300).contains(&response.status) => bail!("{}", text(&status["message"])),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,155 @@
+//! From an HTTP request to the API's: method, path, query, and the body in whatever encoding it has.
+
+use super::accept::Agreed;
+use super::{identity, limits};
+use crate::apiserver::{ApiError, Method, Request};
+use crate::yaml;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::http::request::Parts;
+use serde_json::Value;
+
+/// Reads what a client asks, its body included.
+///
+/// # Errors
+/// 400, 405, 413, 415: what does not fit.
+pub async fn read(parts: &Parts, body: Incoming, agreed: Agreed) -> Result<Request, ApiError> {
+    let method = match parts.method.as_str() {
+        "GET" | "HEAD" => Method::Get,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "PATCH" => Method::Patch,
+        "DELETE" => Method::Delete,
+        _ => {
+            return Err(ApiError::new(
+                405,
+                "MethodNotAllowed",
+                "the server does not allow this method on the requested resource",
+            ));
+        }
+    };
+    let content_type = media_type(&parts.headers);
+    let mut request = Request {
+        method,
+        path: percent_decode(parts.uri.path(), false),
+        query: query(parts.uri.query().unwrap_or("")),
+        accept: agreed.form,
+        impersonate: identity::impersonation(&parts.headers),
+        ..Request::default()
+    };
+    if method != Method::Get {
+        let bytes = collect(body, &parts.headers).await?;
+        let kind = if content_type.is_empty() { "application/json" } else { content_type.as_str() };
+        if !bytes.is_empty() {
+            request.body = Some(decode(method, kind, &bytes)?);
+        }
+        kind.clone_into(&mut request.content_type);
+    }
+    Ok(request)
+}
+
+/// `application/json` of `Application/JSON; charset=utf-8`.
+fn media_type(headers: &HeaderMap) -> String {
+    let header = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    header.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// The whole body, if it is not too large and does not take too long.
+async fn collect(body: Incoming, headers: &HeaderMap) -> Result<Bytes, ApiError> {
+    let length =
+        headers.get(hyper::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|l| l > limits::BODY_BYTES) {
+        return Err(too_large());
+    }
+    let collected =
+        tokio::time::timeout(limits::BODY_TIME, Limited::new(body, limits::BODY_BYTES).collect()).await;
+    match collected {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(ApiError::bad_request(error.to_string())),
+        Err(_) => Err(ApiError::new(504, "Timeout", "request did not complete within the allotted timeout")),
+    }
+}
+
+fn too_large() -> ApiError {
+    let message = format!("Request entity too large: limit is {}", limits::BODY_BYTES);
+    ApiError::new(413, "RequestEntityTooLarge", message)
+}
+
+const BODIES: &[&str] = &["application/json", "application/yaml"];
+const PATCHES: &[&str] = &[
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+];
+
+fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
+    let known = if method == Method::Patch { PATCHES } else { BODIES };
+    if !known.contains(&media_type) {
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: {}",
+            known.join(", ")
+        );
+        return Err(ApiError::new(415, "UnsupportedMediaType", message));
+    }
+    if media_type.ends_with("yaml") { from_yaml(bytes) } else { from_json(bytes) }
+}
+
+fn from_json(bytes: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+    })
+}
+
+fn from_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| ApiError::bad_request("yaml: invalid leading UTF-8 octet"))?;
+    let documents = yaml::parse(text)
+        .map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))?;
+    Ok(documents.into_iter().next().map_or(Value::Null, |d| d.value))
+}
+
+/// The parameters of a query, decoded, in order.
+fn query(text: &str) -> Vec<(String, String)> {
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=').unwrap_or((part, ""));
+        (percent_decode(key, true), percent_decode(value, true))
+    };
+    text.split('&').filter(|part| !part.is_empty()).map(pair).collect()
+}
+
+/// `%2F` as `/`, and in a query `+` as a space. What is no escape stays.
+pub fn percent_decode(text: &str, plus: bool) -> String {
+    let bytes = text.as_bytes();
+    let digit = |i: usize| bytes.get(i).and_then(|b| char::from(*b).to_digit(16));
+    let (mut out, mut i) = (Vec::with_capacity(bytes.len()), 0);
+    while i < bytes.len() {
+        match (bytes[i], digit(i + 1), digit(i + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                i += 2;
+            }
+            (b'+', ..) if plus => out.push(b' '),
+            (byte, ..) => out.push(byte),
+        }
+        i += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries() {
+        let shown = query("labelSelector=app%3Dweb&watch&fieldSelector=a+b&x=%zz");
+        let pairs: Vec<(&str, &str)> = shown.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        assert_eq!(
+            pairs,
+            [("labelSelector", "app=web"), ("watch", ""), ("fieldSelector", "a b"), ("x", "%zz")]
+        );
+    }
+}
