@@ -2,6 +2,7 @@
 
 use crate::object::Kind;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// One wrong field of an object: a cause of an `Invalid` error.
 #[derive(Clone, PartialEq, Debug)]
@@ -83,9 +84,9 @@ pub struct ApiError {
     /// The object's name, for `details`.
     pub name: String,
     /// `details.group`.
-    pub group: &'static str,
+    pub group: Cow<'static, str>,
     /// `details.kind`: the resource (`pods`) or, for `Invalid`, the kind (`Pod`).
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The wrong fields, or other causes (`reason`, `message`, `field`).
     pub causes: Vec<FieldError>,
     /// Seconds after which to try again (`details.retryAfterSeconds`).
@@ -100,8 +101,8 @@ impl ApiError {
             reason,
             message: message.into(),
             name: String::new(),
-            group: "",
-            kind: "",
+            group: Cow::Borrowed(""),
+            kind: Cow::Borrowed(""),
             causes: Vec::new(),
             retry_after: None,
         }
@@ -111,8 +112,8 @@ impl ApiError {
         let info = kind.info();
         Self {
             name: name.to_owned(),
-            group: info.group,
-            kind: info.plural,
+            group: info.group.into(),
+            kind: info.plural.into(),
             ..Self::new(code, reason, message)
         }
     }
@@ -150,8 +151,20 @@ impl ApiError {
 
     /// 403 `pods "web" is forbidden: …`.
     pub fn forbidden(kind: Kind, name: &str, why: &str) -> Self {
-        let message = format!("{} \"{name}\" is forbidden: {why}", kind.info().resource());
-        Self::about(403, "Forbidden", kind, name, message)
+        let info = kind.info();
+        Self::forbidden_resource((info.group, info.plural), name, why)
+    }
+
+    /// As [`ApiError::forbidden`], for any group and resource; without a name, about the collection.
+    pub fn forbidden_resource((group, resource): (&str, &str), name: &str, why: &str) -> Self {
+        let qualified = if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") };
+        let message = match (resource, name) {
+            ("", _) => format!("forbidden: {why}"),
+            (_, "") => format!("{qualified} is forbidden: {why}"),
+            _ => format!("{qualified} \"{name}\" is forbidden: {why}"),
+        };
+        let (group, kind) = (Cow::Owned(group.to_owned()), Cow::Owned(resource.to_owned()));
+        Self { name: name.to_owned(), group, kind, ..Self::new(403, "Forbidden", message) }
     }
 
     /// 400.
@@ -162,11 +175,12 @@ impl ApiError {
     /// 422 with every wrong field: `Pod "web" is invalid: …`, or a bulleted list when they are several.
     pub fn invalid(kind: Kind, name: &str, causes: Vec<FieldError>) -> Self {
         let info = kind.info();
-        let qualified = if info.group.is_empty() {
-            info.kind.to_owned()
-        } else {
-            format!("{}.{}", info.kind, info.group)
-        };
+        Self::invalid_of((info.group, info.kind), name, causes)
+    }
+
+    /// As [`ApiError::invalid`], for any group and kind.
+    pub fn invalid_of((group, kind): (&str, &str), name: &str, causes: Vec<FieldError>) -> Self {
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let mut texts: Vec<String> = Vec::new();
         for cause in &causes {
             let text = format!("{}: {}", cause.field, cause.message);
@@ -177,7 +191,8 @@ impl ApiError {
         let list = if let [one] = texts.as_slice() { one.clone() } else { format!("[{}]", texts.join(", ")) };
         let message = format!("{qualified} \"{name}\" is invalid: {list}");
         let error = Self::new(422, "Invalid", message);
-        Self { name: name.to_owned(), group: info.group, kind: info.kind, causes, ..error }
+        let (group, kind) = (Cow::Owned(group.to_owned()), Cow::Owned(kind.to_owned()));
+        Self { name: name.to_owned(), group, kind, causes, ..error }
     }
 
     /// The `metav1.Status` that goes over the wire.

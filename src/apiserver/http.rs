@@ -149,18 +149,21 @@ impl Response {
 }
 
 /// Who asks: the authenticated user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     /// `kubernetes-admin`, `system:serviceaccount:default:robot`.
     pub name: Arc<str>,
+    /// What tells users of the same name apart; often empty.
+    pub uid: Arc<str>,
     /// Its groups.
     pub groups: Vec<Arc<str>>,
+    /// What else is known of it: keys, each with values.
+    pub extra: Vec<(String, Vec<String>)>,
 }
 
 impl User {
     /// The administrator that kubeadm makes, as the learner is.
     pub fn admin() -> Self {
-        let groups = vec![Arc::from("kubeadm:cluster-admins"), Arc::from("system:authenticated")];
-        Self { name: Arc::from("kubernetes-admin"), groups }
+        Self::new("kubernetes-admin", &["kubeadm:cluster-admins", "system:authenticated"])
     }
 }

@@ -6,6 +6,8 @@
 
 pub mod admission;
 pub mod allocate;
+pub mod authentication;
+pub mod authorization;
 pub mod decode;
 pub mod defaults;
 pub mod discovery;
@@ -21,6 +23,7 @@ pub mod tables;
 pub mod validation;
 pub mod warnings;
 
+pub use authentication::Credentials;
 pub use error::{ApiError, FieldError};
 pub use http::{Accept, Body, Impersonation, Method, Request, Response, StreamId, User};
 pub use store::{Cause, Change, Origin, Store};
@@ -73,6 +76,8 @@ pub struct ApiServer {
     /// The virtual time, set by the cluster before anything runs.
     pub now: SimTime,
     names: Stream,
+    seed: u64,
+    static_tokens: OrdMap<Arc<str>, Arc<User>>,
     siblings: OrdMap<Arc<str>, Arc<k8s_openapi::api::core::v1::PodSpec>>,
     pub(crate) allocators: allocate::Allocators,
 }
@@ -84,6 +89,8 @@ impl ApiServer {
             store: Store::default(),
             now,
             names: Stream::new(seed, "apiserver", "names"),
+            seed,
+            static_tokens: OrdMap::new(),
             siblings: OrdMap::new(),
             allocators: allocate::Allocators::new(seed),
         }
@@ -101,6 +108,9 @@ impl ApiServer {
         defaults::apply(&mut object);
         if self.store.get(&object.key()).is_some() {
             return Err(ApiError::already_exists(kind, object.name_str()));
+        }
+        if let Some(user) = &origin.user {
+            authorization::escalation::check(self, user, &object, None)?;
         }
         admission::admit_create(self, &mut object, origin)?;
         let errors = validation::create(&object);
@@ -152,6 +162,9 @@ impl ApiServer {
         if part == Part::Spec {
             strategy::prepare_update(&mut object, &old, part);
             defaults::apply(&mut object);
+            if let Some(user) = &origin.user {
+                authorization::escalation::check(self, user, &object, Some(&old))?;
+            }
             admission::admit_update(self, &mut object, &old, origin)?;
         }
         let errors = validation::update(&object, &old, part);

@@ -4,6 +4,7 @@
 //! revision, an author and a cause; indexes agree with the objects.
 //! Does not: validate or authorise. Only `apiserver` writes here.
 
+use super::User;
 use crate::object::{
     DynamicKind, Kind, KindTable, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt,
 };
@@ -59,6 +60,20 @@ pub struct Origin {
     pub author: Arc<str>,
     /// What led to it.
     pub cause: Cause,
+    /// The user of a request from outside; a component inside has none.
+    pub user: Option<Arc<User>>,
+}
+
+impl Origin {
+    /// A component inside the cluster.
+    pub fn component(name: &str, cause: Cause) -> Self {
+        Self { author: Arc::from(name), cause, user: None }
+    }
+
+    /// A client's request.
+    pub fn user(user: &User, cause: Cause) -> Self {
+        Self { author: user.name.clone(), cause, user: Some(Arc::new(user.clone())) }
+    }
 }
 
 type Table = OrdMap<ObjectName, Object>;

@@ -6,7 +6,6 @@ use crate::object::{Kind, Object, ObjectMeta, Resource, SECOND, SimTime};
 use crate::yaml;
 use k8s_openapi::api::core::v1::{Namespace, Taint};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What a cluster is made from.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,7 +92,8 @@ const SYSTEM_OBJECTS: &str = include_str!("../../assets/cluster.yaml");
 pub fn start(cluster: &mut Cluster) {
     let start = cluster.config.start;
     cluster.api.now = SimTime(start.0.saturating_sub(AGE));
-    let origin = Origin { author: Arc::from("system:bootstrap"), cause: Cause::Bootstrap };
+    let origin = Origin::component("system:bootstrap", Cause::Bootstrap);
+    cluster.api.bootstrap_policy();
     for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         create(cluster, Namespace { metadata, ..Namespace::default() }.into_object(), &origin);

@@ -75,10 +75,14 @@ impl Cluster {
 
     /// Serves one request of a client. Controllers act on it when time passes.
     pub fn request(&mut self, request: &Request, user: &User, cause: Cause) -> Response {
-        if let Some(response) = kubelet::serve(self, request, user) {
+        let user = match self.api.authorize(request, user) {
+            Ok(user) => user,
+            Err(error) => return Response::error(&error),
+        };
+        if let Some(response) = kubelet::serve(self, request, &user) {
             return response;
         }
-        let response = self.api.handle(request, user, cause);
+        let response = self.api.serve(request, &user, cause);
         self.dispatch();
         response
     }
@@ -144,5 +148,5 @@ impl Cluster {
 
 /// The origin of a component's write that answers the change with this revision.
 pub fn origin(component: &str, revision: Option<u64>) -> Origin {
-    Origin { author: Arc::from(component), cause: revision.map_or(Cause::Time, Cause::Revision) }
+    Origin::component(component, revision.map_or(Cause::Time, Cause::Revision))
 }

@@ -17,6 +17,7 @@ pub use filter::Filter;
 pub use target::Target;
 
 use super::{Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, discovery, tables};
+use crate::apiserver::authorization::reviews;
 use crate::apiserver::store::Cause;
 use crate::apiserver::tables::Rows;
 use crate::object::Object;
@@ -27,20 +28,28 @@ const ENDPOINTS_DEPRECATED: &str =
     "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 
 impl ApiServer {
-    /// Serves one request of an authenticated user.
+    /// Serves one request of an authenticated user, if they may ask it.
     pub fn handle(&mut self, request: &Request, user: &User, cause: Cause) -> Response {
+        match self.authorize(request, user) {
+            Ok(user) => self.serve(request, &user, cause),
+            Err(error) => Response::error(&error),
+        }
+    }
+
+    /// Serves one request that was found to be allowed.
+    pub fn serve(&mut self, request: &Request, user: &User, cause: Cause) -> Response {
         if request.method == Method::Get
             && let Some(response) = discovery::serve(request)
         {
             return response;
         }
-        let origin = Origin { author: user.name.clone(), cause };
+        let origin = Origin::user(user, cause);
         self.route(request, user, &origin).unwrap_or_else(|error| Response::error(&error))
     }
 
     fn route(&mut self, request: &Request, user: &User, origin: &Origin) -> Result<Response, ApiError> {
-        if let Some(response) = subresource::review(request, user) {
-            return Ok(response);
+        if let Some(answer) = reviews::serve(self, request, user) {
+            return answer;
         }
         let Some(target) = Target::parse(self.store.kinds(), &request.path) else {
             return Err(ApiError::no_such_path());

@@ -1,14 +1,13 @@
-//! Subresources: scale, eviction, binding, token, ephemeralcontainers and resize; and access reviews.
+//! Subresources: scale, eviction, binding, token, ephemeralcontainers and resize.
 
 use super::write::{delete_options, dry_run};
 use super::{Target, method_not_allowed};
 use crate::apiserver::decode::{self, FieldValidation};
 use crate::apiserver::{
-    ApiError, ApiServer, DeleteOptions, FieldError, Method, Origin, Part, Request, Response, User, patch,
+    ApiError, ApiServer, DeleteOptions, FieldError, Method, Origin, Part, Request, Response, patch,
 };
-use crate::object::{Kind, Object, Pod, Resource, hash, meta::MetaExt, selector::Selector};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::object::{Kind, Object, Pod, Resource, meta::MetaExt, selector::Selector};
+use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -71,7 +70,13 @@ impl ApiServer {
             );
             let error = ApiError::new(422, "Invalid", message);
             let name = stored.name_str().to_owned();
-            return Err(ApiError { name, group: "autoscaling", kind: "Scale", causes: vec![cause], ..error });
+            return Err(ApiError {
+                name,
+                group: "autoscaling".into(),
+                kind: "Scale".into(),
+                causes: vec![cause],
+                ..error
+            });
         }
         let mut object = stored.clone();
         set_replicas(&mut object, replicas as i32);
@@ -144,36 +149,11 @@ impl ApiServer {
         Ok(())
     }
 
-    fn token(&mut self, target: &Target, body: &Value) -> Result<Response, ApiError> {
-        let account = self.find_target(target)?;
-        let (name, namespace) = (account.name_str(), account.namespace_str());
-        let seconds = body["spec"]["expirationSeconds"].as_i64().unwrap_or(3600);
-        if seconds < 600 {
-            let why = "may not specify a duration less than 10 minutes";
-            let cause = FieldError::invalid("spec.expirationSeconds", &json!(seconds), why);
-            let message = format!(
-                "TokenRequest.authentication.k8s.io \"{name}\" is invalid: {}: {}",
-                cause.field, cause.message
-            );
-            let error = ApiError::new(422, "Invalid", message);
-            let (name, group, kind) = (name.to_owned(), "authentication.k8s.io", "TokenRequest");
-            return Err(ApiError { name, group, kind, causes: vec![cause], ..error });
-        }
-        let issued = self.now.seconds();
-        let audience = "https://kubernetes.default.svc.cluster.local";
-        let claims = json!({
-            "aud": [audience], "exp": issued + seconds, "iat": issued, "iss": audience,
-            "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": account.uid_str()}},
-            "nbf": issued, "sub": format!("system:serviceaccount:{namespace}:{name}"),
-        });
-        let expires = self.now.plus_seconds(seconds as u64).to_api();
-        let value = json!({
-            "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
-            "metadata": {"name": name, "namespace": namespace, "creationTimestamp": self.now.to_api()},
-            "spec": {"audiences": [audience], "expirationSeconds": seconds, "boundObjectRef": null},
-            "status": {"token": signed(&claims), "expirationTimestamp": expires},
-        });
-        Ok(created(value))
+    fn token(&self, target: &Target, body: &Value) -> Result<Response, ApiError> {
+        let Some(account) = self.find_target(target)?.cast::<ServiceAccount>() else {
+            return Err(ApiError::no_such_path());
+        };
+        Ok(created(self.request_token(account, body)?))
     }
 
     /// Adds ephemeral containers, or changes resources in place: what an ordinary update may not.
@@ -231,18 +211,6 @@ fn is_ready(pod: &Pod) -> bool {
     pod.status.conditions.iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
 }
 
-/// A token in the form of a JSON web token. The signature is a hash: nothing here verifies it.
-fn signed(claims: &Value) -> String {
-    let encode = |v: &Value| URL_SAFE_NO_PAD.encode(v.to_string());
-    let header = json!({"alg": "RS256", "kid": "kubedojo"});
-    let text = format!("{}.{}", encode(&header), encode(claims));
-    let mut signature = Vec::new();
-    for part in 0..32u32 {
-        signature.extend(hash::fnv64a(format!("{part}{text}").as_bytes()).to_be_bytes());
-    }
-    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
-
 /// Replicas wanted and there, and the selector, of what can be scaled.
 fn scale_parts(object: &Object) -> (i32, i32, String) {
     let of = |selector: Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector>| {
@@ -298,26 +266,4 @@ fn set_replicas(object: &mut Object, replicas: i32) {
         }
         _ => {}
     }
-}
-
-/// Answers questions about the asker and what they may do: in this cluster the administrator may do everything.
-pub(super) fn review(request: &Request, user: &User) -> Option<Response> {
-    if request.method != Method::Post {
-        return None;
-    }
-    let mut value = request.body.clone().unwrap_or(Value::Null);
-    match request.path.trim_end_matches('/').rsplit('/').next()? {
-        "selfsubjectaccessreviews" | "subjectaccessreviews" => value["status"] = json!({"allowed": true}),
-        "selfsubjectrulesreviews" => {
-            let all = json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]);
-            let urls = json!([{"verbs": ["*"], "nonResourceURLs": ["*"]}]);
-            value["status"] = json!({"resourceRules": all, "nonResourceRules": urls, "incomplete": false});
-        }
-        "selfsubjectreviews" => {
-            let groups: Vec<&str> = user.groups.iter().map(|g| &**g).collect();
-            value["status"] = json!({"userInfo": {"username": &*user.name, "groups": groups}});
-        }
-        _ => return None,
-    }
-    Some(created(value))
 }

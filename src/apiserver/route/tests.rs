@@ -11,6 +11,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let mut lab = Self { api: ApiServer::new(1, SimTime(1_000_000 * SECOND)) };
+        lab.api.bootstrap_policy();
         lab.ok(Method::Post, "/api/v1/namespaces", json!({"metadata": {"name": "default"}}));
         lab
     }

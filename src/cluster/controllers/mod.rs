@@ -5,6 +5,7 @@
 //! order; after the first that fails only a [`Write::StatusAfter`] still happens, and the key is tried again with
 //! growing waits.
 
+pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
@@ -177,6 +178,7 @@ pub const CONTROLLERS: &[Controller] = &[
     endpoints::CONTROLLER,
     endpoint_slice::CONTROLLER,
     endpoint_slice::MIRRORING,
+    cluster_role_aggregation::CONTROLLER,
 ];
 
 /// A controller's place in [`CONTROLLERS`].

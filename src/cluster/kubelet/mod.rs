@@ -127,7 +127,7 @@ impl Context<'_> {
 
 /// The origin of what a node's kubelet writes.
 pub(crate) fn node_origin(node: &str) -> Origin {
-    Origin { author: Arc::from(format!("system:node:{node}")), cause: Cause::Time }
+    Origin::component(&format!("system:node:{node}"), Cause::Time)
 }
 
 /// Takes in a change: a pod bound here, changed or deleted.

@@ -2,11 +2,10 @@
 
 use super::environment;
 use super::run::PodRun;
+use crate::apiserver::authentication::token::{self, Wanted};
 use crate::cluster::Cluster;
 use crate::cluster::workload::files::Tree;
 use crate::object::{Kind, Pod, meta::MetaExt};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use k8s_openapi::api::core::v1::{ConfigMap, DownwardAPIVolumeFile, KeyToPath, Secret, Volume};
 use std::collections::BTreeMap;
 
@@ -173,30 +172,17 @@ impl Made<'_> {
         }
     }
 
-    /// A token of the form that the API server issues. Its signature is no signature.
+    /// The account's token, bound to the pod.
     fn token(&self, audience: Option<&str>, seconds: i64) -> String {
-        let (pod, now) = (self.pod, self.cluster.now().seconds());
-        let account = pod.spec.service_account_name.as_deref().unwrap_or("default");
-        let namespace = pod.namespace_str();
-        let audience = audience.unwrap_or("https://kubernetes.default.svc.cluster.local");
-        let claims = serde_json::json!({
-            "aud": [audience],
-            "exp": now + seconds,
-            "iat": now,
-            "iss": "https://kubernetes.default.svc.cluster.local",
-            "kubernetes.io": {
-                "namespace": namespace,
-                "node": {"name": pod.spec.node_name.as_deref().unwrap_or("")},
-                "pod": {"name": pod.name_str(), "uid": &*self.run.uid},
-                "serviceaccount": {"name": account},
-            },
-            "nbf": now,
-            "sub": format!("system:serviceaccount:{namespace}:{account}"),
-        });
-        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let body =
-            format!("{}.{}", encode("{\"alg\":\"RS256\",\"kid\":\"kubedojo\"}"), encode(&claims.to_string()));
-        let signature = URL_SAFE_NO_PAD.encode(crate::cluster::workload::images::hex64(&body));
-        format!("{body}.{signature}")
+        let pod = self.pod;
+        let wanted = Wanted {
+            namespace: pod.namespace_str(),
+            account: pod.spec.service_account_name.as_deref().unwrap_or("default"),
+            audiences: audience.map(str::to_owned).into_iter().collect(),
+            seconds,
+            bound: Some(("Pod", pod.name_str(), &self.run.uid)),
+            node: pod.spec.node_name.as_deref(),
+        };
+        token::issue(&self.cluster.api, &wanted)
     }
 }

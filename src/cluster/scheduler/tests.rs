@@ -28,7 +28,7 @@ impl Lab {
 
     fn empty() -> Self {
         let mut cluster = Cluster::new(Config { nodes: Vec::new(), ..Config::default() });
-        let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+        let origin = Origin::component("test", Cause::Time);
         for kind in [Kind::Deployment, Kind::DaemonSet, Kind::ReplicaSet, Kind::Pod] {
             let keys: Vec<ObjectKey> = cluster.api.store.list(kind).map(Object::key).collect();
             for key in keys {
@@ -53,13 +53,13 @@ impl Lab {
     }
 
     fn create(&mut self, kind: Kind, value: Value) -> Object {
-        let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+        let origin = Origin::component("test", Cause::Time);
         let object = Object::from_value(kind, value).unwrap();
         self.cluster.api.create(object, &origin, false).unwrap()
     }
 
     fn change(&mut self, kind: Kind, name: &str, change: impl FnOnce(&mut Value)) {
-        let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+        let origin = Origin::component("test", Cause::Time);
         let namespace = if kind.info().namespaced { "default" } else { "" };
         let mut value =
             self.cluster.api.store.get(&ObjectKey::new(kind, namespace, name)).unwrap().to_value();
@@ -229,7 +229,7 @@ fn pods_spread_and_fill() {
     );
     expect!["FailedScheduling 0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient cpu. no new claims to deallocate, preemption: 0/4 nodes are available: 1 Preemption is not helpful for scheduling, 3 No preemption victims found for incoming pod."]
         .assert_eq(&lab.said("over"));
-    let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+    let origin = Origin::component("test", Cause::Time);
     let now = DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() };
     lab.cluster.api.delete(&ObjectKey::new(Kind::Pod, "default", "p4"), &now, &origin).unwrap();
     lab.settle(2000);
@@ -348,7 +348,7 @@ fn scores_are_those_of_kubernetes() {
         let key = ObjectKey::new(Kind::Node, "", name);
         let mut node = lab.cluster.api.store.get(&key).unwrap().to_value();
         node["status"]["allocatable"] = json!({"cpu": cpu, "memory": "10000", "pods": "110"});
-        let origin = Origin { author: Arc::from("test"), cause: Cause::Time };
+        let origin = Origin::component("test", Cause::Time);
         let node = Object::from_value(Kind::Node, node).unwrap();
         lab.cluster.api.update(node, Part::Status, &origin, false).unwrap();
     }
