@@ -72,7 +72,8 @@ mod tests {
         name.push(DnType::OrganizationName, "devs");
         name.push(DnType::CommonName, "jane");
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams { distinguished_name: name, ..CertificateParams::default() };
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name;
         let certificate = params.self_signed(&key).unwrap();
         let user = user(certificate.der()).unwrap();
         assert_eq!((&*user.name, user.groups.len()), ("jane", 2));

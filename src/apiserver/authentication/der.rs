@@ -8,7 +8,7 @@ pub const SEQUENCE: u8 = 0x30;
 pub const OID: u8 = 0x06;
 
 /// Reads one element after the other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reader<'a>(pub &'a [u8]);
 
 /// One element.

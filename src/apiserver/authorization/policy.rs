@@ -181,7 +181,7 @@ mod tests {
         let count = |kind| objects.iter().filter(|o| o.kind() == kind).count();
         assert_eq!(
             [Kind::ClusterRole, Kind::ClusterRoleBinding, Kind::Role, Kind::RoleBinding].map(count),
-            [73, 59, 11, 11]
+            [70, 56, 11, 11]
         );
         for object in &objects {
             let mut object = object.clone();
