@@ -3,7 +3,7 @@
 //! Always holds: whoever holds a [`Client`] sees a cluster only as its API and its network show it. In process the
 //! cluster lives behind it; another cluster could, over HTTPS, without a change above this line.
 
-use crate::apiserver::{Cause, Request, Response, StreamId, User};
+use crate::apiserver::{ApiError, Cause, Credentials, Request, Response, StreamId, User};
 use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
 use crate::cluster::{Cluster, kubelet, network};
@@ -61,6 +61,14 @@ impl Client {
         if self.pace.get() > 0 {
             self.sleep_until(self.now() + self.pace.get()).await;
         }
+    }
+
+    /// Who shows these credentials to the API server.
+    ///
+    /// # Errors
+    /// 401 when they are wrong.
+    pub fn authenticate(&self, credentials: &Credentials) -> Result<User, ApiError> {
+        self.cluster.borrow().api.authenticate(credentials)
     }
 
     /// Serves a request. Over a network this waits; in process the answer is there at once.

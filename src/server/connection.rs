@@ -3,7 +3,7 @@
 use super::accept::{self, Agreed, Encoding};
 use super::answer::{self, Answer};
 use super::door::{Door, Seen};
-use super::identity::{self, Identity};
+use super::identity::Identity;
 use super::{limits, request, stream, watch};
 use crate::apiserver::{Accept, ApiError, Body, Request, User};
 use hyper::body::Incoming;
@@ -51,7 +51,7 @@ pub async fn serve(host: Host, socket: TcpStream) {
     let Ok(Ok(tls)) = greeting.await else { return };
     let (_, session) = tls.get_ref();
     let second = session.alpn_protocol() == Some(b"h2");
-    let certificate = session.peer_certificates().and_then(|c| identity::of_certificate(c.first()?));
+    let certificate = session.peer_certificates().and_then(|c| c.first()).map(|c| Arc::from(c.as_ref()));
     let identity = Identity { certificate, token: host.token.clone() };
     let door = host.door.clone();
     let service = service_fn(move |request| {
@@ -85,7 +85,7 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
     };
     let agreed = agree(&parts);
     let answer = async {
-        let user = identity.user(&parts.headers)?;
+        let user = identity.user(&parts.headers, &door.client)?;
         user.name.as_ref().clone_into(&mut seen.user);
         let agreed = agreed.clone()?;
         let request = request::read(&parts, body, agreed).await?;
