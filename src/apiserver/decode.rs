@@ -365,6 +365,7 @@ const ZERO_OMITTED: &[&str] = &[
     "healthCheckNodePort",
     "minReadySeconds",
     "observedGeneration",
+    "generation",
 ];
 
 /// Whether Go's `omitempty` leaves the value out.
@@ -373,7 +374,10 @@ fn left_out(holder: &str, field: &str, value: &Value, shape: &Shape) -> bool {
         (Shape::List(_), Value::Array(items)) => items.is_empty(),
         (Shape::Map(_), Value::Object(map)) => map.is_empty(),
         (Shape::Text, Value::String(text)) => {
-            text.is_empty() && (!TEXT_POINTERS.contains(&field) || holder == "PersistentVolumeSpec")
+            let pointer = TEXT_POINTERS.contains(&field)
+                && holder != "PersistentVolumeSpec"
+                && (holder, field) != ("PodSpec", "nodeName");
+            text.is_empty() && !pointer
         }
         (Shape::Bool, Value::Bool(false)) => FALSE_OMITTED.contains(&field) && !holder.starts_with("CSI"),
         (Shape::Int32 | Shape::Int64, Value::Number(n)) => {

@@ -1,5 +1,6 @@
 //! Which form of answer a client accepts.
 
+use super::protobuf;
 use crate::apiserver::{Accept, ApiError};
 
 /// How an answer is written.
@@ -9,6 +10,28 @@ pub enum Encoding {
     Json,
     /// `application/yaml`.
     Yaml,
+    /// `application/vnd.kubernetes.protobuf`, for clients that take nothing else.
+    Protobuf,
+}
+
+impl Encoding {
+    /// Its `Content-Type`.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Yaml => "application/yaml",
+            Self::Protobuf => protobuf::MEDIA_TYPE,
+        }
+    }
+
+    /// The `Content-Type` of a watch.
+    pub fn event_media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Yaml => "application/yaml;stream=watch",
+            Self::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
+        }
+    }
 }
 
 /// What was agreed on.
@@ -20,7 +43,7 @@ pub struct Agreed {
     pub encoding: Encoding,
 }
 
-/// Reads an `Accept` header: the first form that can be given is.
+/// Reads an `Accept` header: the first form that can be given is, with JSON before protobuf.
 ///
 /// # Errors
 /// 406 when there is none.
@@ -39,6 +62,7 @@ fn offer(range: &str) -> Option<Agreed> {
     let encoding = match parts.next()?.to_ascii_lowercase().as_str() {
         "application/json" | "application/*" | "*/*" => Encoding::Json,
         "application/yaml" => Encoding::Yaml,
+        protobuf::MEDIA_TYPE => Encoding::Protobuf,
         _ => return None,
     };
     let (mut as_kind, mut group, mut version) = ("", "", "");
@@ -74,6 +98,7 @@ mod tests {
             ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Some(Accept::Table)),
             ("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", Some(Accept::Json)),
             ("application/vnd.kubernetes.protobuf, application/json", Some(Accept::Json)),
+            ("application/vnd.kubernetes.protobuf", Some(Accept::Json)),
             (
                 "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
                 Some(Accept::Discovery("v2")),

@@ -2,6 +2,7 @@
 
 use super::accept::{Agreed, Encoding};
 use super::body::Payload;
+use super::protobuf;
 use crate::apiserver::{Accept, ApiError, Body, Response};
 use crate::yaml;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WARNING};
@@ -16,16 +17,14 @@ const WARNING_BYTES: usize = 4096;
 /// An answer with all of its body.
 pub fn whole(response: Response, agreed: Agreed) -> Answer {
     let (media_type, bytes) = match response.body {
-        Body::Json(value) => {
-            let media_type = match (agreed.form, agreed.encoding) {
-                (Accept::Discovery(version), _) if value["kind"] == "APIGroupDiscoveryList" => {
-                    format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList")
-                }
-                (_, Encoding::Json) => "application/json".to_owned(),
-                (_, Encoding::Yaml) => "application/yaml".to_owned(),
-            };
-            (media_type, encode(&value, agreed.encoding))
-        }
+        Body::Json(value) => match (agreed.form, encode(&value, agreed.encoding)) {
+            (_, None) => return error(&not_acceptable(), Agreed { encoding: Encoding::Json, ..agreed }),
+            (Accept::Discovery(version), Some(bytes)) if value["kind"] == "APIGroupDiscoveryList" => (
+                format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"),
+                bytes,
+            ),
+            (_, Some(bytes)) => (agreed.encoding.media_type().to_owned(), bytes),
+        },
         Body::Text(text) => ("text/plain; charset=utf-8".to_owned(), text.into_bytes()),
         Body::Bytes { media_type, bytes } => (media_type.to_owned(), bytes.to_vec()),
         Body::Stream(_) => ("text/plain".to_owned(), Vec::new()),
@@ -59,15 +58,31 @@ pub fn error(error: &ApiError, agreed: Agreed) -> Answer {
     answer
 }
 
-/// A value as it goes over the wire.
-pub fn encode(value: &Value, encoding: Encoding) -> Vec<u8> {
+/// The answer to who wants protobuf alone of what has none.
+fn not_acceptable() -> ApiError {
+    let message = "only the following media types are accepted: application/json, application/yaml";
+    ApiError::new(406, "NotAcceptable", message)
+}
+
+/// A value as it goes over the wire. `None` when it cannot be encoded so.
+pub fn encode(value: &Value, encoding: Encoding) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Json => {
             let mut bytes = value.to_string().into_bytes();
             bytes.push(b'\n');
-            bytes
+            Some(bytes)
         }
-        Encoding::Yaml => yaml::to_string(value).into_bytes(),
+        Encoding::Yaml => Some(yaml::to_string(value).into_bytes()),
+        Encoding::Protobuf => protobuf::encode(value),
+    }
+}
+
+/// A watch's event as it goes over the wire, set apart from the next as its encoding does.
+pub fn encode_event(event: &Value, encoding: Encoding) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Json => encode(event, encoding),
+        Encoding::Yaml => Some(format!("---\n{}", yaml::to_string(event)).into_bytes()),
+        Encoding::Protobuf => protobuf::encode_event(event),
     }
 }
 

@@ -1,7 +1,8 @@
 //! From an HTTP request to the API's: method, path, query, and the body in whatever encoding it has.
 
 use super::accept::Agreed;
-use super::{identity, limits};
+use super::json::{self, Parsed};
+use super::{identity, limits, protobuf};
 use crate::apiserver::{ApiError, Method, Request};
 use crate::yaml;
 use http_body_util::{BodyExt, Limited};
@@ -42,7 +43,9 @@ pub async fn read(parts: &Parts, body: Incoming, agreed: Agreed) -> Result<Reque
         let bytes = collect(body, &parts.headers).await?;
         let kind = if content_type.is_empty() { "application/json" } else { content_type.as_str() };
         if !bytes.is_empty() {
-            request.body = Some(decode(method, kind, &bytes)?);
+            let Parsed { value, duplicates } = decode(method, kind, &bytes)?;
+            request.body = Some(value);
+            request.duplicates = duplicates;
         }
         kind.clone_into(&mut request.content_type);
     }
@@ -77,7 +80,7 @@ fn too_large() -> ApiError {
     ApiError::new(413, "RequestEntityTooLarge", message)
 }
 
-const BODIES: &[&str] = &["application/json", "application/yaml"];
+const BODIES: &[&str] = &["application/json", "application/yaml", protobuf::MEDIA_TYPE];
 const PATCHES: &[&str] = &[
     "application/json-patch+json",
     "application/merge-patch+json",
@@ -85,7 +88,11 @@ const PATCHES: &[&str] = &[
     "application/apply-patch+yaml",
 ];
 
-fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<Value, ApiError> {
+/// Decodes a body by its media type.
+///
+/// # Errors
+/// 415 for an unknown type, 400 for what is not of that type.
+pub fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<Parsed, ApiError> {
     let known = if method == Method::Patch { PATCHES } else { BODIES };
     if !known.contains(&media_type) {
         let message = format!(
@@ -94,18 +101,27 @@ fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<Value, ApiEr
         );
         return Err(ApiError::new(415, "UnsupportedMediaType", message));
     }
-    if media_type.ends_with("yaml") { from_yaml(bytes) } else { from_json(bytes) }
-}
-
-fn from_json(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+    let alone = |value| Parsed { value, duplicates: Vec::new() };
+    if media_type == protobuf::MEDIA_TYPE {
+        return protobuf::decode(bytes).map(alone).map_err(|broken| ApiError::bad_request(broken.0));
+    }
+    if media_type.ends_with("yaml") {
+        return from_yaml(bytes).map(alone);
+    }
+    json::parse(bytes).map_err(|wrong| {
+        let message = if method == Method::Patch {
+            format!("error decoding patch: {}", wrong.message)
+        } else {
+            format!("couldn't get version/kind; json parse error: {}", wrong.message)
+        };
+        ApiError::bad_request(message)
     })
 }
 
 fn from_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|_| ApiError::bad_request("yaml: invalid leading UTF-8 octet"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| {
+        ApiError::bad_request("error converting YAML to JSON: yaml: invalid leading UTF-8 octet")
+    })?;
     let documents = yaml::parse(text)
         .map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))?;
     Ok(documents.into_iter().next().map_or(Value::Null, |d| d.value))

@@ -31,7 +31,7 @@ pub fn begin(door: Door, request: Request, user: User, first: Response, agreed: 
         // When time is up the stream just ends, as a real server's does.
         tokio::time::timeout(time, watch.run(first, &sender)).await.ok();
     });
-    answer::head(200, "application/json", payload)
+    answer::head(200, agreed.encoding.event_media_type(), payload)
 }
 
 /// A watch under way.
@@ -95,7 +95,7 @@ impl Watch {
                     event["object"]["columnDefinitions"] = Value::Null;
                 }
             }
-            let bytes = answer::encode(&event, self.agreed.encoding);
+            let Some(bytes) = answer::encode_event(&event, self.agreed.encoding) else { return false };
             if sender.send(Bytes::from(bytes)).await.is_err() {
                 return false;
             }

@@ -55,11 +55,13 @@ impl ApiServer {
             return Err(ApiError::no_such_path());
         };
         check_dry_run(request)?;
+        let twice = duplicates(request, &target)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
             (Some(_), Some("status" | "finalize")) | (_, None) => self.route_object(request, &target, origin),
             (Some(_), Some(subresource)) => self.subresource(request, &target, subresource, origin),
             (None, Some(_)) => Err(ApiError::no_such_path()),
         }?;
+        response.warnings.splice(0..0, twice);
         if target.kind == crate::object::Kind::Endpoints {
             response.warnings.insert(0, ENDPOINTS_DEPRECATED.to_owned());
         }
@@ -85,6 +87,26 @@ impl ApiServer {
             _ => Err(method_not_allowed()),
         }
     }
+}
+
+/// What is said of fields that a body gave twice: an error, warnings, or nothing.
+fn duplicates(request: &Request, target: &Target) -> Result<Vec<String>, ApiError> {
+    use crate::apiserver::decode::FieldValidation;
+    let told: Vec<String> = request.duplicates.iter().map(|f| format!("duplicate field \"{f}\"")).collect();
+    let validation = FieldValidation::of(request);
+    if told.is_empty() || validation == FieldValidation::Ignore {
+        return Ok(Vec::new());
+    }
+    if validation == FieldValidation::Warn {
+        return Ok(told);
+    }
+    let info = target.kind.info();
+    Err(ApiError::bad_request(format!(
+        "{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}",
+        info.kind,
+        info.version,
+        told.join(", ")
+    )))
 }
 
 /// 405.
