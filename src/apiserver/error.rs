@@ -91,6 +91,8 @@ pub struct ApiError {
     pub causes: Vec<FieldError>,
     /// Seconds after which to try again (`details.retryAfterSeconds`).
     pub retry_after: Option<u32>,
+    /// The token that goes on with a list all the same (`metadata.continue`).
+    pub following: Option<String>,
 }
 
 impl ApiError {
@@ -105,6 +107,7 @@ impl ApiError {
             kind: Cow::Borrowed(""),
             causes: Vec::new(),
             retry_after: None,
+            following: None,
         }
     }
 
@@ -213,6 +216,9 @@ impl ApiError {
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code,
         });
+        if let Some(following) = &self.following {
+            status["metadata"] = json!({"continue": following});
+        }
         if !details.is_empty() {
             status["details"] = Value::Object(details);
         }

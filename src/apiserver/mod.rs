@@ -56,6 +56,9 @@ pub struct DeleteOptions {
     pub dry_run: bool,
 }
 
+/// How often a name is generated before the request fails.
+const GENERATE_ATTEMPTS: usize = 8;
+
 /// What becomes of what an object owns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Propagation {
@@ -104,6 +107,7 @@ impl ApiServer {
         let mut object = object;
         let kind = object.kind();
         self.prepare_meta(&mut object);
+        self.avoid_taken_name(&mut object);
         strategy::prepare_create(&mut object);
         defaults::apply(&mut object);
         if self.store.get(&object.key()).is_some() {
@@ -313,6 +317,19 @@ impl ApiServer {
         meta.generation = generation.then_some(1);
         meta.resource_version = None;
         meta.self_link = None;
+    }
+
+    /// A generated name that is taken is generated anew, a few times.
+    fn avoid_taken_name(&mut self, object: &mut Object) {
+        let Some(prefix) = object.meta().generate_name.clone().filter(|p| !p.is_empty()) else { return };
+        let prefix: String = prefix.chars().take(58).collect();
+        let generated = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| rest.len() == 5);
+        for _ in 1..GENERATE_ATTEMPTS {
+            if !generated(object.name_str()) || self.store.get(&object.key()).is_none() {
+                return;
+            }
+            object.meta_mut().name = Some(format!("{prefix}{}", self.names.letters(5)));
+        }
     }
 
     /// Lets a pod share its spec with the last sibling of the same controller, when they are equal.

@@ -9,6 +9,7 @@ use crate::object::{
     DynamicKind, Kind, KindTable, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt,
 };
 use imbl::{OrdMap, OrdSet, Vector};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many changes the log keeps: what a watch can resume from, and what `why` can explain.
@@ -214,6 +215,16 @@ impl Store {
         let skip = usize::try_from((revision + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
         // By index: an iterator would walk over all that is skipped.
         Some((skip..self.log.len()).filter_map(|at| self.log.get(at)))
+    }
+
+    /// The objects of a kind that changed after a revision, as they were at it (`None`: not there yet). `None` when
+    /// the log no longer reaches back that far.
+    pub(super) fn before(&self, kind: Kind, revision: u64) -> Option<BTreeMap<ObjectName, Option<Object>>> {
+        let mut found = BTreeMap::new();
+        for change in self.changes_since(revision)?.filter(|c| c.key.kind == kind) {
+            found.entry(change.key.name.clone()).or_insert_with(|| change.old.clone());
+        }
+        Some(found)
     }
 
     /// The whole log that is kept, oldest first.

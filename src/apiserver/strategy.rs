@@ -28,6 +28,36 @@ pub fn has_generation(kind: Kind) -> bool {
     )
 }
 
+/// Whether an update may leave out the `resourceVersion` that it began from.
+pub fn allows_unconditional_update(kind: Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::PodDisruptionBudget
+            | Kind::CustomResourceDefinition
+            | Kind::CSIDriver
+            | Kind::CSINode
+            | Kind::VolumeAttachment
+            | Kind::Lease
+            | Kind::Dynamic(_)
+    )
+}
+
+/// Whether an update of an object that is not there creates it.
+pub fn allows_create_on_update(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Event
+            | Kind::Endpoints
+            | Kind::Service
+            | Kind::Lease
+            | Kind::LimitRange
+            | Kind::Role
+            | Kind::RoleBinding
+            | Kind::ClusterRole
+            | Kind::ClusterRoleBinding
+    )
+}
+
 macro_rules! compare {
     ($new:expr, $old:expr, [$($with_spec:ident),*]) => {
         match ($new, $old) {

@@ -274,6 +274,14 @@ impl Object {
         ObjectName::new(meta.namespace.as_deref().unwrap_or(""), meta.name.as_deref().unwrap_or(""))
     }
 
+    /// The object as JSON, in the version that this kind stands for.
+    pub fn to_value_as(&self, kind: Kind) -> Value {
+        match (self, kind) {
+            (Object::Dynamic(object), Kind::Dynamic(kind)) => object.to_value_as(kind),
+            _ => self.to_value(),
+        }
+    }
+
     /// The typed object, if it is a `T`.
     pub fn cast<T: Resource>(&self) -> Option<&Arc<T>> {
         T::from_object(self)

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 /// Whether a request asks for a watch.
 pub fn is_watch(request: &Request) -> bool {
     request.method == crate::apiserver::Method::Get
-        && matches!(request.query_value("watch"), Some("true" | "1"))
+        && matches!(request.query_value("watch"), Some("true" | "1" | ""))
 }
 
 /// Begins a watch whose first batch was answered.
@@ -82,7 +82,8 @@ impl Watch {
     /// The same watch from a later revision on.
     fn following(&self, version: &str) -> Request {
         let mut request = self.request.clone();
-        request.query.retain(|(key, _)| key != "resourceVersion" && key != "sendInitialEvents");
+        let begun = ["resourceVersion", "resourceVersionMatch", "sendInitialEvents"];
+        request.query.retain(|(key, _)| !begun.contains(&key.as_str()));
         request.param("resourceVersion", version)
     }
 

@@ -40,6 +40,11 @@ impl Filter {
         Ok(Self { labels, fields, namespace: target.namespace.clone(), name: target.name.clone() })
     }
 
+    /// Whether it leaves nothing of a collection out.
+    pub fn is_whole_collection(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
     /// Whether the object is meant.
     pub fn matches(&self, object: &Object) -> bool {
         (self.namespace.is_empty() || object.namespace_str() == self.namespace)

@@ -5,9 +5,11 @@
 //! Does not: serve what runs on a node (`log`, `exec`, `attach`); the kubelets do.
 
 mod filter;
+mod list_options;
 mod read;
 mod subresource;
 mod target;
+mod watch;
 mod write;
 
 #[cfg(test)]
@@ -15,12 +17,13 @@ mod tests;
 
 pub use filter::Filter;
 pub use target::Target;
+pub use watch::WatchEvent;
 
 use super::{Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, discovery, tables};
 use crate::apiserver::authorization::reviews;
 use crate::apiserver::store::Cause;
 use crate::apiserver::tables::Rows;
-use crate::object::Object;
+use crate::object::{Kind, Object};
 use serde_json::Value;
 
 /// The warning that every request for `Endpoints` is answered with.
@@ -74,7 +77,7 @@ impl ApiServer {
         target: &Target,
         origin: &Origin,
     ) -> Result<Response, ApiError> {
-        let watching = matches!(request.query_value("watch"), Some("true" | "1"));
+        let watching = matches!(request.query_value("watch"), Some("true" | "1" | ""));
         match (request.method, target.name.is_some()) {
             (Method::Get, _) if watching => self.watch(request, target),
             (Method::Get, true) => self.get(request, target),
@@ -125,13 +128,13 @@ fn check_dry_run(request: &Request) -> Result<(), ApiError> {
 }
 
 /// The object in the form that the request wants.
-fn respond(api: &ApiServer, request: &Request, object: &Object) -> Value {
+fn respond(api: &ApiServer, request: &Request, kind: Kind, object: &Object) -> Value {
     match request.accept {
-        Accept::Json | Accept::Discovery(_) => object.to_value(),
+        Accept::Json | Accept::Discovery(_) => object.to_value_as(kind),
         Accept::Metadata => tables::partial(object),
         Accept::Table => {
             let rows = Rows::of(request);
-            let mut table = tables::table(object.kind(), std::slice::from_ref(object), rows, api.now);
+            let mut table = tables::table(kind, std::slice::from_ref(object), rows, api.now);
             let version = object.meta().resource_version.clone().unwrap_or_default();
             table["metadata"] = serde_json::json!({"resourceVersion": version});
             table

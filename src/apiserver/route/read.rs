@@ -1,18 +1,17 @@
-//! get, list and watch.
+//! get and list. A list in pages is one state of the cluster: later pages show what was there at the first.
 
+use super::list_options::{Continue, From, ListOptions, position};
 use super::{Filter, Target, respond};
 use crate::apiserver::tables::Rows;
-use crate::apiserver::{Accept, ApiError, ApiServer, Change, Request, Response, tables};
-use crate::object::Object;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use crate::apiserver::{Accept, ApiError, ApiServer, FieldError, Request, Response, tables};
+use crate::object::{Object, meta::MetaExt};
 use serde_json::{Value, json};
 
 impl ApiServer {
     /// One object.
     pub(super) fn get(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
         let object = self.find_target(target)?;
-        Ok(Response::ok(respond(self, request, object)))
+        Ok(Response::ok(respond(self, request, target.kind, object)))
     }
 
     /// The stored object that a path names.
@@ -31,22 +30,55 @@ impl ApiServer {
         all.filter(|o| filter.matches(o)).cloned().collect()
     }
 
+    /// As [`ApiServer::select`], as it was at a revision. `None` when the history no longer reaches back.
+    fn select_at(&self, target: &Target, filter: &Filter, revision: u64) -> Option<Vec<Object>> {
+        let mut before = self.store.before(target.kind, revision)?;
+        if before.is_empty() {
+            return Some(self.select(target, filter));
+        }
+        let mut objects: Vec<Object> = self
+            .select(target, &Filter::default())
+            .into_iter()
+            .filter(|o| !before.contains_key(&o.name()))
+            .collect();
+        objects.extend(std::mem::take(&mut before).into_values().flatten());
+        objects.retain(|o| filter.matches(o));
+        objects.sort_by_cached_key(Object::name);
+        Some(objects)
+    }
+
     /// A collection, with `limit` and `continue`.
     pub(super) fn list(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
         let filter = Filter::of(request, target)?;
-        let mut objects = self.select(target, &filter);
-        let mut metadata = json!({"resourceVersion": self.store.revision().to_string()});
-        if let Some(token) = request.query_value("continue").filter(|t| !t.is_empty()) {
-            let after = decode_token(token)?;
-            objects.retain(|o| position(o) > after);
+        let options = ListOptions::of(request, false)?;
+        let newest = self.store.revision();
+        let (from, after) = match options.following {
+            Some(Continue { revision, after }) => (revision.map_or(From::Any, From::Exact), Some(after)),
+            None => (options.from, None),
+        };
+        let (revision, mut objects) = match from {
+            From::Any => (newest, self.select(target, &filter)),
+            From::NotOlderThan(revision) | From::Exact(revision) if revision > newest => {
+                return Err(too_large(revision, newest));
+            }
+            From::NotOlderThan(_) => (newest, self.select(target, &filter)),
+            From::Exact(revision) => match self.select_at(target, &filter, revision) {
+                Some(objects) => (revision, objects),
+                None => return Err(too_old(after)),
+            },
+        };
+        if let Some(after) = after {
+            objects.retain(|o| place(o) > after);
         }
-        let limit = request.query_value("limit").and_then(|l| l.parse::<usize>().ok()).unwrap_or(0);
-        if limit > 0 && objects.len() > limit {
-            let remaining = objects.len() - limit;
-            objects.truncate(limit);
-            let last = objects.last().map(position).unwrap_or_default();
-            metadata["continue"] = json!(STANDARD_NO_PAD.encode(last));
-            metadata["remainingItemCount"] = json!(remaining);
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if options.limit > 0 && objects.len() > options.limit {
+            let remaining = objects.len() - options.limit;
+            objects.truncate(options.limit);
+            let after = objects.last().map(place).unwrap_or_default();
+            metadata["continue"] = json!(Continue { revision: Some(revision), after }.encode());
+            if filter.is_whole_collection() {
+                metadata["remainingItemCount"] = json!(remaining);
+            }
         }
         Ok(Response::ok(self.collection(request, target, &objects, metadata)))
     }
@@ -65,72 +97,35 @@ impl ApiServer {
             });
         }
         let info = target.kind.info();
-        let items: Vec<Value> = objects.iter().map(Object::to_value).collect();
+        let items: Vec<Value> = objects.iter().map(|o| o.to_value_as(target.kind)).collect();
         json!({
             "kind": format!("{}List", info.kind), "apiVersion": info.api_version(), "metadata": metadata,
             "items": items,
         })
     }
-
-    /// The finite batch of watch events since `resourceVersion`; without one, everything there is as `ADDED`.
-    pub(super) fn watch(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
-        let filter = Filter::of(request, target)?;
-        let since = request.query_value("resourceVersion").unwrap_or("");
-        let mut events = Vec::new();
-        if since.is_empty() || since == "0" {
-            for object in self.select(target, &filter) {
-                events.push(self.event(request, "ADDED", &object));
-            }
-        } else {
-            let since: u64 = since.parse().map_err(|_| {
-                ApiError::bad_request(format!(
-                    "Invalid value: \"{since}\": strconv.ParseUint: parsing \"{since}\": invalid syntax"
-                ))
-            })?;
-            let changes = self.store.changes_since(since).ok_or_else(|| {
-                let oldest = self.store.log().front().map_or(0, |c| c.revision);
-                ApiError::new(410, "Expired", format!("too old resource version: {since} ({oldest})"))
-            })?;
-            for change in changes.filter(|c| c.key.kind == target.kind) {
-                if let Some((verb, object)) = seen_through(change, &filter) {
-                    events.push(self.event(request, verb, &object));
-                }
-            }
-        }
-        Ok(Response::ok(json!({
-            "kind": "WatchBatch", "resourceVersion": self.store.revision().to_string(), "events": events,
-        })))
-    }
-
-    fn event(&self, request: &Request, verb: &str, object: &Object) -> Value {
-        json!({"type": verb, "object": respond(self, request, object)})
-    }
 }
 
-/// What a watcher with this filter sees of a change.
-fn seen_through(change: &Change, filter: &Filter) -> Option<(&'static str, Object)> {
-    let before = change.old.as_ref().filter(|o| filter.matches(o));
-    let after = change.new.as_ref().filter(|o| filter.matches(o));
-    match (before, after) {
-        (None, Some(new)) => Some(("ADDED", new.clone())),
-        (Some(_), Some(new)) => Some(("MODIFIED", new.clone())),
-        (Some(old), None) => {
-            let mut last = change.new.as_ref().unwrap_or(old).clone();
-            last.meta_mut().resource_version = Some(change.revision.to_string());
-            Some(("DELETED", last))
-        }
-        (None, None) => None,
-    }
+fn place(object: &Object) -> String {
+    position(object.namespace_str(), object.name_str())
 }
 
-fn position(object: &Object) -> String {
-    let name = object.name();
-    format!("{}\u{0}{}", name.namespace, name.name)
+/// 504 for a version that is yet to come.
+fn too_large(revision: u64, newest: u64) -> ApiError {
+    let cause = FieldError {
+        field: String::new(),
+        reason: "ResourceVersionTooLarge",
+        message: "Too large resource version".to_owned(),
+    };
+    let message = format!("Timeout: Too large resource version: {revision}, current: {newest}");
+    ApiError { causes: vec![cause], retry_after: Some(1), ..ApiError::new(504, "Timeout", message) }
 }
 
-fn decode_token(token: &str) -> Result<String, ApiError> {
-    let bytes = STANDARD_NO_PAD.decode(token.trim_end_matches('=')).ok();
-    bytes.and_then(|b| String::from_utf8(b).ok()).ok_or_else(|| {
-        ApiError::bad_request("continue key is not valid: illegal base64 data at input byte 0")
-    })
+/// 410 for a state that is no longer kept; for a later page with a token that goes on with what is there now.
+fn too_old(after: Option<String>) -> ApiError {
+    let Some(after) = after else {
+        return ApiError::new(410, "Expired", "The resourceVersion for the provided list is too old.");
+    };
+    let message = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
+    let following = Some(Continue { revision: None, after }.encode());
+    ApiError { following, ..ApiError::new(410, "Expired", message) }
 }

@@ -223,7 +223,8 @@ fn evictions_honour_budgets() {
         refused.value()["details"]["causes"][0]["message"],
         "The disruption budget web needs 1 healthy pods and has 1 currently"
     );
-    made["metadata"]["resourceVersion"] = Value::Null;
+    made["metadata"]["resourceVersion"] =
+        lab.get(&format!("{budgets}/web"))["metadata"]["resourceVersion"].clone();
     made["status"]["disruptionsAllowed"] = json!(1);
     lab.ok(Method::Put, &format!("{budgets}/web/status"), made);
     lab.ok(Method::Post, &format!("{PODS}/a/eviction"), eviction);
@@ -285,4 +286,102 @@ fn kinds_without_a_type_are_stored_and_shown() {
     assert_eq!(patched.value()["metadata"]["labels"]["a"], "b");
     lab.ok(Method::Delete, &path, Value::Null);
     assert_eq!(lab.get(classes)["items"], json!([]));
+}
+
+fn names(list: &Value) -> Vec<String> {
+    let items = list["items"].as_array().into_iter().flatten();
+    items.map(|i| i["metadata"]["name"].as_str().unwrap_or("").to_owned()).collect()
+}
+
+#[test]
+fn pages_of_a_list_are_one_state() {
+    let mut lab = Lab::new();
+    for name in ["a", "b", "c", "d"] {
+        lab.ok(Method::Post, PODS, pod(name));
+    }
+    let page = lab.send(&Request::get(PODS).param("limit", "2")).value().clone();
+    assert_eq!(
+        (names(&page), &page["metadata"]["remainingItemCount"]),
+        (vec!["a".to_owned(), "b".to_owned()], &json!(2))
+    );
+    lab.ok(Method::Delete, &format!("{PODS}/c"), Value::Null);
+    lab.ok(Method::Post, PODS, pod("e"));
+    let token = page["metadata"]["continue"].as_str().unwrap();
+    let next = lab.send(&Request::get(PODS).param("limit", "2").param("continue", token)).value().clone();
+    assert_eq!(names(&next), ["c", "d"]);
+    assert_eq!(next["metadata"]["resourceVersion"], page["metadata"]["resourceVersion"]);
+    assert_eq!(next["metadata"]["continue"], Value::Null);
+    let version = page["metadata"]["resourceVersion"].as_str().unwrap();
+    let exact = Request::get(PODS).param("resourceVersion", version).param("resourceVersionMatch", "Exact");
+    assert_eq!(names(lab.send(&exact).value()), ["a", "b", "c", "d"]);
+    let later = lab.send(&Request::get(PODS).param("resourceVersion", "999999"));
+    assert_eq!(
+        (later.status, &later.value()["message"]),
+        (504, &json!("Timeout: Too large resource version: 999999, current: 7"))
+    );
+    let key = crate::object::ObjectKey::new(crate::object::Kind::Pod, "default", "a");
+    let object = lab.api.store.get(&key).cloned();
+    let origin = crate::apiserver::Origin { author: "x".into(), cause: Cause::Time };
+    for _ in 0..crate::apiserver::store::LOG_LIMIT {
+        lab.api.store.commit(key.clone(), object.clone(), &origin, SimTime(0));
+    }
+    let expired = lab.send(&Request::get(PODS).param("continue", token));
+    assert_eq!((expired.status, &expired.value()["reason"]), (410, &json!("Expired")));
+    let token = expired.value()["metadata"]["continue"].as_str().unwrap().to_owned();
+    assert_eq!(names(lab.send(&Request::get(PODS).param("continue", token)).value()), ["d", "e"]);
+    let watch = lab.send(&Request::get(PODS).param("watch", "true").param("resourceVersion", "3"));
+    let message = watch.value()["message"].as_str().unwrap();
+    assert!(message.starts_with("too old resource version: 3 ("), "{message}");
+}
+
+#[test]
+fn watches_see_through_their_selector() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, PODS, pod("a"));
+    let watch = Request::get(PODS).param("watch", "true").param("labelSelector", "on=yes");
+    let listing = watch
+        .clone()
+        .param("sendInitialEvents", "true")
+        .param("resourceVersionMatch", "NotOlderThan")
+        .param("allowWatchBookmarks", "true");
+    let begun = lab.send(&listing).value().clone();
+    let bookmark = &begun["events"][0];
+    assert_eq!(
+        (&bookmark["type"], &bookmark["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"]),
+        (&json!("BOOKMARK"), &json!("true"))
+    );
+    for value in ["yes", "still", "yes"] {
+        lab.patch(&format!("{PODS}/a"), "merge-patch", json!({"metadata": {"labels": {"on": value}}}));
+    }
+    lab.patch(&format!("{PODS}/a"), "merge-patch", json!({"metadata": {"labels": {"x": "y"}}}));
+    let since = watch.param("resourceVersion", begun["resourceVersion"].as_str().unwrap());
+    let batch = lab.send(&since).value().clone();
+    let verbs: Vec<&str> =
+        batch["events"].as_array().unwrap().iter().map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(verbs, ["ADDED", "DELETED", "ADDED", "MODIFIED"]);
+}
+
+#[test]
+fn updates_that_a_kind_allows() {
+    let mut lab = Lab::new();
+    let budgets = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    let budget = json!({"metadata": {"name": "b"}, "spec": {"selector": {"matchLabels": {"a": "b"}}}});
+    lab.ok(Method::Post, budgets, budget.clone());
+    let (code, message) = lab.fails(Method::Put, &format!("{budgets}/b"), budget);
+    assert_eq!(
+        (code, message.as_str()),
+        (
+            422,
+            "PodDisruptionBudget.policy \"b\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
+        )
+    );
+    let made = lab.send(&Request::with_body(Method::Put, format!("{SERVICES}/s"), service("s", &json!({}))));
+    assert_eq!(made.status, 201);
+    assert_eq!(lab.fails(Method::Put, &format!("{PODS}/p"), pod("p")).0, 404);
+    let both = json!({"propagationPolicy": "Orphan", "orphanDependents": true});
+    let (_, message) = lab.fails(Method::Delete, &format!("{SERVICES}/s"), both);
+    assert_eq!(
+        message,
+        "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: \"Orphan\": orphanDependents and deletionPropagation cannot be both set"
+    );
 }

@@ -5,7 +5,8 @@ use crate::apiserver::decode::{self, Decoded, FieldValidation};
 use crate::apiserver::patch::PatchType;
 use crate::apiserver::warnings;
 use crate::apiserver::{
-    ApiError, ApiServer, DeleteOptions, Origin, Part, Propagation, Request, Response, patch,
+    ApiError, ApiServer, DeleteOptions, FieldError, Origin, Part, Propagation, Request, Response, patch,
+    strategy,
 };
 use crate::object::{Kind, Object, ObjectKey, meta::MetaExt};
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ impl ApiServer {
         let created = self.create(object, origin, dry_run(request))?;
         let status = 201;
         told.extend(warnings::of(&created));
-        Ok(Response { status, warnings: told, ..Response::ok(respond(self, request, &created)) })
+        Ok(Response { status, warnings: told, ..Response::ok(respond(self, request, target.kind, &created)) })
     }
 
     /// `PUT` of an object or its status.
@@ -54,10 +55,31 @@ impl ApiServer {
             decode::object(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
-        self.find_target(target)?;
+        let unversioned = object.meta().resource_version.as_deref().unwrap_or("").is_empty();
+        if let Err(missing) = self.find_target(target) {
+            if target.subresource.is_some() || !strategy::allows_create_on_update(target.kind) {
+                return Err(missing);
+            }
+            if let Some(uid) = object.meta().uid.as_deref().filter(|uid| !uid.is_empty()) {
+                let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
+                return Err(ApiError::conflict(target.kind, object.name_str(), &why));
+            }
+            let created = self.create(object, origin, dry_run(request))?;
+            told.extend(warnings::of(&created));
+            let shown = Response::ok(respond(self, request, target.kind, &created));
+            return Ok(Response { status: 201, warnings: told, ..shown });
+        }
+        if unversioned && !strategy::allows_unconditional_update(target.kind) {
+            let cause = FieldError {
+                field: "metadata.resourceVersion".to_owned(),
+                reason: "FieldValueInvalid",
+                message: "Invalid value: 0x0: must be specified for an update".to_owned(),
+            };
+            return Err(ApiError::invalid(target.kind, object.name_str(), vec![cause]));
+        }
         let updated = self.replace(request, target, object, origin)?;
         told.extend(warnings::of(&updated));
-        Ok(Response { warnings: told, ..Response::ok(respond(self, request, &updated)) })
+        Ok(Response { warnings: told, ..Response::ok(respond(self, request, target.kind, &updated)) })
     }
 
     fn replace(
@@ -116,7 +138,7 @@ impl ApiServer {
         let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
         let (updated, warnings) = self.write_patched(request, target, patched, &shown, origin)?;
-        Ok(Response { warnings, ..Response::ok(respond(self, request, &updated)) })
+        Ok(Response { warnings, ..Response::ok(respond(self, request, target.kind, &updated)) })
     }
 
     /// Server-side apply: what the configuration says is merged in; who owns which field is not tracked.
@@ -137,7 +159,7 @@ impl ApiServer {
         let merged = patch::strategic::merge(target.kind, &stored, body)?;
         let (updated, warnings) =
             self.write_patched(request, target, merged, &|| patch::go_syntax(body), origin)?;
-        Ok(Response { warnings, ..Response::ok(respond(self, request, &updated)) })
+        Ok(Response { warnings, ..Response::ok(respond(self, request, target.kind, &updated)) })
     }
 
     fn write_patched(
@@ -166,6 +188,7 @@ impl ApiServer {
     ) -> Result<Response, ApiError> {
         let key = target.key().ok_or_else(ApiError::no_such_path)?;
         let stored = self.find_target(target)?;
+        check_delete_options(request)?;
         let options = delete_options(request);
         check_preconditions(request, stored)?;
         let deleted = self.delete(&key, &options, origin)?;
@@ -181,7 +204,7 @@ impl ApiServer {
                 | Kind::PodTemplate
         );
         if stays || shown || options.dry_run {
-            return Ok(Response::ok(respond(self, request, &deleted)));
+            return Ok(Response::ok(respond(self, request, target.kind, &deleted)));
         }
         Ok(Response::ok(success(&key, deleted.uid_str())))
     }
@@ -197,9 +220,11 @@ impl ApiServer {
             return Err(super::method_not_allowed());
         }
         let filter = Filter::of(request, target)?;
+        check_delete_options(request)?;
         let options = delete_options(request);
         let mut items = Vec::new();
         for object in self.select(target, &filter) {
+            check_preconditions(request, &object)?;
             items.push(self.delete(&object.key(), &options, origin)?.to_value());
         }
         let info = target.kind.info();
@@ -263,6 +288,27 @@ fn check_name(object: &Object, target: &Target) -> Result<(), ApiError> {
     )))
 }
 
+/// Refuses options of a deletion that contradict each other or that do not exist.
+fn check_delete_options(request: &Request) -> Result<(), ApiError> {
+    let body = request.body.as_ref().unwrap_or(&Value::Null);
+    let policy = body["propagationPolicy"].as_str().or_else(|| request.query_value("propagationPolicy"));
+    let orphan = body["orphanDependents"].is_boolean() || request.query_value("orphanDependents").is_some();
+    let cause = match policy {
+        Some(policy) if orphan => {
+            let why = "orphanDependents and deletionPropagation cannot be both set";
+            FieldError::invalid("propagationPolicy", &json!(policy), why)
+        }
+        Some("Foreground" | "Background" | "Orphan") | None => return Ok(()),
+        Some(other) => {
+            let known = ["Foreground", "Background", "Orphan", "nil"];
+            FieldError::unsupported("propagationPolicy", &json!(other), &known)
+        }
+    };
+    let message = format!("DeleteOptions.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
+    let error = ApiError::new(422, "Invalid", message);
+    Err(ApiError { group: "meta.k8s.io", kind: "DeleteOptions", causes: vec![cause], ..error })
+}
+
 /// The options of the query or the body (`DeleteOptions`).
 pub(super) fn delete_options(request: &Request) -> DeleteOptions {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
@@ -274,6 +320,7 @@ pub(super) fn delete_options(request: &Request) -> DeleteOptions {
         Some("Foreground") => Propagation::Foreground,
         Some("Orphan") => Propagation::Orphan,
         _ if body["orphanDependents"] == true => Propagation::Orphan,
+        _ if matches!(request.query_value("orphanDependents"), Some("true" | "1")) => Propagation::Orphan,
         _ => Propagation::Background,
     };
     let uid = body["preconditions"]["uid"].as_str().map(str::to_owned);
