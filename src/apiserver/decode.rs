@@ -46,16 +46,8 @@ pub struct Decoded {
 /// # Errors
 /// 400 with Go's words for what does not fit.
 pub fn object(kind: Kind, body: Value, validation: FieldValidation) -> Result<Decoded, ApiError> {
-    let info = kind.info();
-    let prefix =
-        format!("{} in version \"{}\" cannot be handled as a {}", info.kind, info.version, info.kind);
-    let Value::Object(_) = body else {
-        let what = json_name(&body);
-        return Err(ApiError::bad_request(format!(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
-        )));
-    };
-    check_type(kind, &body)?;
+    let prefix = prefix(kind);
+    check_body(kind, &body)?;
     let Checked { value, unknown, error } = check(kind, body);
     if let Some(why) = error {
         return Err(ApiError::bad_request(format!("{prefix}: {why}")));
@@ -72,6 +64,30 @@ pub fn object(kind: Kind, body: Value, validation: FieldValidation) -> Result<De
     Ok(Decoded { object, warnings })
 }
 
+/// What errors about the body of a kind begin with.
+pub(super) fn prefix(kind: Kind) -> String {
+    let info = kind.info();
+    format!("{} in version \"{}\" cannot be handled as a {}", info.kind, info.version, info.kind)
+}
+
+/// Refuses a body that is no object, or of another kind.
+pub(super) fn check_body(kind: Kind, body: &Value) -> Result<(), ApiError> {
+    let Value::Object(_) = body else {
+        let what = json_name(body);
+        return Err(ApiError::bad_request(format!(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+        )));
+    };
+    check_type(kind, body)
+}
+
+/// 422 about a patch.
+pub(super) fn invalid_patch(shown: String, why: String) -> ApiError {
+    let cause = FieldError::invalid("patch", &Value::String(shown), why);
+    let message = format!(" \"\" is invalid: {}: {}", cause.field, cause.message);
+    ApiError { causes: vec![cause], ..ApiError::new(422, "Invalid", message) }
+}
+
 /// Decodes what a patch made. Its errors show the patch (`shown`) instead.
 ///
 /// # Errors
@@ -83,11 +99,7 @@ pub fn patched(
     validation: FieldValidation,
 ) -> Result<Decoded, ApiError> {
     let Checked { value, unknown, error } = check(kind, value);
-    let invalid = |why: String| {
-        let cause = FieldError::invalid("patch", &Value::String(shown()), why);
-        let message = format!(" \"\" is invalid: {}: {}", cause.field, cause.message);
-        ApiError { causes: vec![cause], ..ApiError::new(422, "Invalid", message) }
-    };
+    let invalid = |why: String| invalid_patch(shown(), why);
     if let Some(why) = error {
         return Err(invalid(why));
     }
@@ -123,13 +135,17 @@ fn check_type(kind: Kind, body: &Value) -> Result<(), ApiError> {
 }
 
 /// What a walk over the JSON found.
-struct Checked {
-    value: Value,
-    unknown: Vec<String>,
-    error: Option<String>,
+pub(super) struct Checked {
+    /// What fits.
+    pub value: Value,
+    /// Fields that the type does not have.
+    pub unknown: Vec<String>,
+    /// The first thing that does not fit.
+    pub error: Option<String>,
 }
 
-fn check(kind: Kind, body: Value) -> Checked {
+/// Walks over a body along the type of its kind.
+pub(super) fn check(kind: Kind, body: Value) -> Checked {
     let mut walk = Walk::default();
     let root = schema::for_kind(kind);
     let value = match body {

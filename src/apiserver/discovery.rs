@@ -1,7 +1,8 @@
 //! What the server says of itself: groups, versions, resources, `/version`, health and `OpenAPI`.
 
+use super::crd::{self, Definitions};
 use super::{Accept, Body, Request, Response, openapi};
-use crate::object::{Kind, KindInfo};
+use crate::object::{KindInfo, KindTable};
 use serde_json::{Value, json};
 
 /// The Kubernetes version that is simulated.
@@ -28,7 +29,8 @@ const GROUPS: &[(&str, &str)] = &[
 ];
 
 /// Serves a path that is about the server itself. `None` for any other.
-pub fn serve(request: &Request) -> Option<Response> {
+pub fn serve(request: &Request, kinds: &KindTable, definitions: &Definitions) -> Option<Response> {
+    let served = Served::new(kinds);
     let segments: Vec<&str> = request.path.split('/').filter(|s| !s.is_empty()).collect();
     let value = match (segments.as_slice(), request.accept) {
         ([], _) => {
@@ -38,28 +40,32 @@ pub fn serve(request: &Request) -> Option<Response> {
             return Some(Response { status: 200, warnings: Vec::new(), body: Body::Text("ok".to_owned()) });
         }
         (["version"], _) => version(),
-        (["api"], Accept::Discovery(version)) => aggregated(version, str::is_empty),
-        (["apis"], Accept::Discovery(version)) => aggregated(version, |g| !g.is_empty()),
+        (["api"], Accept::Discovery(version)) => served.aggregated(version, str::is_empty),
+        (["apis"], Accept::Discovery(version)) => served.aggregated(version, |g| !g.is_empty()),
         (["api"], _) => json!({
             "kind": "APIVersions", "versions": ["v1"],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "192.168.0.10:6443"}],
         }),
         (["apis"], _) => {
-            let groups: Vec<Value> = group_names().into_iter().filter(|g| !g.is_empty()).map(group).collect();
+            let names = served.group_names().into_iter().filter(|g| !g.is_empty());
+            let groups: Vec<Value> = names.map(|name| served.group(name)).collect();
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
         }
         (["apis", name], _) => {
-            let mut value = group(group_names().into_iter().find(|g| g == name)?);
+            let mut value = served.group(served.group_names().into_iter().find(|g| g == name)?);
             value["kind"] = json!("APIGroup");
             value["apiVersion"] = json!("v1");
             value
         }
-        (["api", version], _) => resources("", version)?,
-        (["apis", group, version], _) => resources(group, version)?,
+        (["api", version], _) => served.resources("", version)?,
+        (["apis", group, version], _) => served.resources(group, version)?,
         (["openapi", "v2"], _) => return Some(openapi::version_2()),
-        (["openapi", "v3"], _) => openapi::index(),
+        (["openapi", "v3"], _) => openapi::index(definitions, &served.versions),
         (["openapi", "v3", "api", version], _) => return openapi::document("", version),
-        (["openapi", "v3", "apis", group, version], _) => return openapi::document(group, version),
+        (["openapi", "v3", "apis", group, version], _) => {
+            return openapi::document(group, version)
+                .or_else(|| crd::document(definitions, group, version).map(Response::ok));
+        }
         _ => return None,
     };
     Some(Response::ok(value))
@@ -70,20 +76,149 @@ pub fn group_versions() -> &'static [(&'static str, &'static str)] {
     GROUPS
 }
 
-/// The groups, each once.
-fn group_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in GROUPS {
-        if !names.contains(name) {
-            names.push(name);
-        }
-    }
-    names
+/// What a cluster serves: the built-in groups and kinds, and those that were defined.
+struct Served<'a> {
+    kinds: &'a KindTable,
+    versions: Vec<(&'static str, &'static str)>,
 }
 
-/// The versions of a group, the preferred one first.
-fn versions(group: &str) -> impl Iterator<Item = &'static str> {
-    GROUPS.iter().filter(move |(name, _)| *name == group).map(|(_, version)| *version)
+/// Puts stable versions before beta ones, those before alpha ones, and greater numbers first.
+fn version_order(version: &str) -> (u8, std::cmp::Reverse<(u32, u32)>) {
+    let rest = version.trim_start_matches('v');
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    let staged = |stage: &str| rest.split_once(stage).map(|(major, minor)| (number(major), number(minor)));
+    let (stage, numbers) = match (staged("beta"), staged("alpha")) {
+        (Some(numbers), _) => (1, numbers),
+        (_, Some(numbers)) => (2, numbers),
+        _ => (0, (number(rest), 0)),
+    };
+    (stage, std::cmp::Reverse(numbers))
+}
+
+impl<'a> Served<'a> {
+    fn new(kinds: &'a KindTable) -> Self {
+        let mut versions = GROUPS.to_vec();
+        let mut defined: Vec<(&str, &str)> =
+            kinds.defined().map(|k| (k.info().group, k.info().version)).collect();
+        defined.sort_by_key(|(group, version)| (*group, version_order(version)));
+        defined.dedup();
+        versions.extend(defined.into_iter().filter(|place| !GROUPS.contains(place)));
+        Self { kinds, versions }
+    }
+
+    /// The groups, each once.
+    fn group_names(&self) -> Vec<&'static str> {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in &self.versions {
+            if !names.contains(name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The versions of a group, the preferred one first.
+    fn versions_of(&self, group: &str) -> impl Iterator<Item = &'static str> {
+        self.versions.iter().filter(move |(name, _)| *name == group).map(|(_, version)| *version)
+    }
+
+    fn group(&self, name: &str) -> Value {
+        let served: Vec<Value> = self
+            .versions_of(name)
+            .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
+            .collect();
+        json!({"name": name, "versions": served, "preferredVersion": served.first()})
+    }
+
+    /// The aggregated discovery of some groups (`apidiscovery.k8s.io`).
+    fn aggregated(&self, version: &str, wanted: impl Fn(&str) -> bool) -> Value {
+        let groups = self.group_names().into_iter().filter(|g| wanted(g)).map(|name| {
+            let versions: Vec<Value> = self
+                .versions_of(name)
+                .map(|version| {
+                    let resources = self.aggregated_resources(name, version);
+                    json!({"version": version, "resources": resources, "freshness": "Current"})
+                })
+                .collect();
+            let mut metadata = json!({"creationTimestamp": null});
+            if !name.is_empty() {
+                metadata["name"] = json!(name);
+            }
+            json!({"metadata": metadata, "versions": versions})
+        });
+        json!({
+            "kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{version}"), "metadata": {},
+            "items": groups.collect::<Vec<Value>>(),
+        })
+    }
+
+    /// The resources of a version as aggregated discovery shows them: subresources stand inside their resource.
+    fn aggregated_resources(&self, group: &str, version: &str) -> Vec<Value> {
+        let list = self.resources(group, version).unwrap_or_default();
+        let all = list["resources"].as_array().cloned().unwrap_or_default();
+        let kind = |r: &Value| {
+            let own = |key: &str, default: &str| r[key].as_str().unwrap_or(default).to_owned();
+            json!({"group": own("group", group), "version": own("version", version), "kind": r["kind"]})
+        };
+        let mut found: Vec<Value> = Vec::new();
+        for resource in &all {
+            let name = resource["name"].as_str().unwrap_or("");
+            if let Some((owner, sub)) = name.split_once('/') {
+                let owner = found.iter_mut().find(|r| r["resource"] == owner);
+                let sub =
+                    json!({"subresource": sub, "responseKind": kind(resource), "verbs": resource["verbs"]});
+                if let Some(list) = owner.and_then(|o| o["subresources"].as_array_mut()) {
+                    list.push(sub);
+                }
+                continue;
+            }
+            let scope = if resource["namespaced"] == true { "Namespaced" } else { "Cluster" };
+            let mut entry = json!({
+                "resource": name, "responseKind": kind(resource), "scope": scope,
+                "singularResource": resource["singularName"], "verbs": resource["verbs"], "subresources": [],
+            });
+            for key in ["shortNames", "categories"] {
+                if resource[key].is_array() {
+                    entry[key] = resource[key].clone();
+                }
+            }
+            found.push(entry);
+        }
+        for entry in &mut found {
+            if entry["subresources"].as_array().is_some_and(Vec::is_empty) {
+                entry.as_object_mut().map(|e| e.remove("subresources"));
+            }
+        }
+        found
+    }
+
+    fn resources(&self, group: &str, version: &str) -> Option<Value> {
+        if !self.versions.contains(&(group, version)) {
+            return None;
+        }
+        let mut list: Vec<Value> = Vec::new();
+        let mut kinds: Vec<&KindInfo> = self
+            .kinds
+            .all()
+            .map(crate::object::Kind::info)
+            .filter(|i| {
+                (i.group == group && i.version == version) || (group == "events.k8s.io" && i.kind == "Event")
+            })
+            .collect();
+        kinds.sort_by_key(|i| i.plural);
+        for info in kinds {
+            list.push(resource(info));
+            for sub in info.subresources {
+                list.push(subresource(info, sub));
+            }
+        }
+        list.extend(reviews(group));
+        list.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+        let kind = "APIResourceList";
+        Some(
+            json!({"kind": kind, "apiVersion": "v1", "groupVersion": group_version(group, version), "resources": list}),
+        )
+    }
 }
 
 fn version() -> Value {
@@ -94,102 +229,8 @@ fn version() -> Value {
     })
 }
 
-fn group(name: &str) -> Value {
-    let served: Vec<Value> = versions(name)
-        .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
-        .collect();
-    json!({"name": name, "versions": served, "preferredVersion": served.first()})
-}
-
-/// The aggregated discovery of some groups (`apidiscovery.k8s.io`).
-fn aggregated(version: &str, wanted: impl Fn(&str) -> bool) -> Value {
-    let groups = group_names().into_iter().filter(|g| wanted(g)).map(|name| {
-        let versions: Vec<Value> = versions(name)
-            .map(|version| {
-                let resources = aggregated_resources(name, version);
-                json!({"version": version, "resources": resources, "freshness": "Current"})
-            })
-            .collect();
-        let mut metadata = json!({"creationTimestamp": null});
-        if !name.is_empty() {
-            metadata["name"] = json!(name);
-        }
-        json!({"metadata": metadata, "versions": versions})
-    });
-    json!({
-        "kind": "APIGroupDiscoveryList", "apiVersion": format!("apidiscovery.k8s.io/{version}"), "metadata": {},
-        "items": groups.collect::<Vec<Value>>(),
-    })
-}
-
-/// The resources of a version as aggregated discovery shows them: subresources stand inside their resource.
-fn aggregated_resources(group: &str, version: &str) -> Vec<Value> {
-    let list = resources(group, version).unwrap_or_default();
-    let all = list["resources"].as_array().cloned().unwrap_or_default();
-    let kind = |r: &Value| {
-        let own = |key: &str, default: &str| r[key].as_str().unwrap_or(default).to_owned();
-        json!({"group": own("group", group), "version": own("version", version), "kind": r["kind"]})
-    };
-    let mut found: Vec<Value> = Vec::new();
-    for resource in &all {
-        let name = resource["name"].as_str().unwrap_or("");
-        if let Some((owner, sub)) = name.split_once('/') {
-            let owner = found.iter_mut().find(|r| r["resource"] == owner);
-            let sub = json!({"subresource": sub, "responseKind": kind(resource), "verbs": resource["verbs"]});
-            if let Some(list) = owner.and_then(|o| o["subresources"].as_array_mut()) {
-                list.push(sub);
-            }
-            continue;
-        }
-        let scope = if resource["namespaced"] == true { "Namespaced" } else { "Cluster" };
-        let mut entry = json!({
-            "resource": name, "responseKind": kind(resource), "scope": scope,
-            "singularResource": resource["singularName"], "verbs": resource["verbs"], "subresources": [],
-        });
-        for key in ["shortNames", "categories"] {
-            if resource[key].is_array() {
-                entry[key] = resource[key].clone();
-            }
-        }
-        found.push(entry);
-    }
-    for entry in &mut found {
-        if entry["subresources"].as_array().is_some_and(Vec::is_empty) {
-            entry.as_object_mut().map(|e| e.remove("subresources"));
-        }
-    }
-    found
-}
-
 fn group_version(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
-}
-
-fn resources(group: &str, version: &str) -> Option<Value> {
-    if !GROUPS.contains(&(group, version)) {
-        return None;
-    }
-    let mut list: Vec<Value> = Vec::new();
-    let mut kinds: Vec<&KindInfo> = Kind::ALL
-        .iter()
-        .map(|k| k.info())
-        .filter(|i| {
-            (i.group == group && i.version == version) || (group == "events.k8s.io" && i.kind == "Event")
-        })
-        .collect();
-    kinds.sort_by_key(|i| i.plural);
-    for info in kinds {
-        list.push(resource(info));
-        for sub in info.subresources {
-            list.push(subresource(info, sub));
-        }
-    }
-    list.extend(reviews(group));
-    list.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
-    let kind = "APIResourceList";
-    Some(
-        json!({"kind": kind, "apiVersion": "v1", "groupVersion": group_version(group, version), "resources": list}),
-    )
 }
 
 fn resource(info: &KindInfo) -> Value {
@@ -259,12 +300,15 @@ fn reviews(group: &str) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::Kind;
 
     #[test]
     fn every_kind_is_discovered() {
+        let kinds = KindTable::default();
+        let served = Served::new(&kinds);
         for kind in Kind::ALL {
             let info = kind.info();
-            let list = resources(info.group, info.version).unwrap();
+            let list = served.resources(info.group, info.version).unwrap();
             let found = list["resources"].as_array().unwrap().iter().any(|r| r["name"] == info.plural);
             assert!(found, "{kind:?}");
         }
@@ -272,13 +316,15 @@ mod tests {
 
     #[test]
     fn aggregated_discovery_shows_the_same() {
+        let kinds = KindTable::default();
+        let served = Served::new(&kinds);
         for (path, accept) in [("/api", "v2"), ("/apis", "v2"), ("/apis", "v2beta1")] {
             let request = Request { accept: Accept::Discovery(accept), ..Request::get(path) };
-            let answer = serve(&request).unwrap();
+            let answer = serve(&request, &kinds, &Definitions::default()).unwrap();
             for group in answer.value()["items"].as_array().unwrap() {
                 let name = group["metadata"]["name"].as_str().unwrap_or("");
                 for version in group["versions"].as_array().unwrap() {
-                    let legacy = resources(name, version["version"].as_str().unwrap()).unwrap();
+                    let legacy = served.resources(name, version["version"].as_str().unwrap()).unwrap();
                     let shown: usize = version["resources"]
                         .as_array()
                         .unwrap()

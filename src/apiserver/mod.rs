@@ -8,6 +8,7 @@ pub mod admission;
 pub mod allocate;
 pub mod authentication;
 pub mod authorization;
+pub mod crd;
 pub mod decode;
 pub mod defaults;
 pub mod discovery;
@@ -82,6 +83,7 @@ pub struct ApiServer {
     seed: u64,
     static_tokens: OrdMap<Arc<str>, Arc<User>>,
     siblings: OrdMap<Arc<str>, Arc<k8s_openapi::api::core::v1::PodSpec>>,
+    definitions: crd::Definitions,
     pub(crate) allocators: allocate::Allocators,
 }
 
@@ -95,6 +97,7 @@ impl ApiServer {
             seed,
             static_tokens: OrdMap::new(),
             siblings: OrdMap::new(),
+            definitions: crd::Definitions::default(),
             allocators: allocate::Allocators::new(seed),
         }
     }
@@ -106,6 +109,7 @@ impl ApiServer {
     pub fn create(&mut self, object: Object, origin: &Origin, dry_run: bool) -> Result<Object, ApiError> {
         let mut object = object;
         let kind = object.kind();
+        self.check_not_going(kind)?;
         self.prepare_meta(&mut object);
         self.avoid_taken_name(&mut object);
         strategy::prepare_create(&mut object);
@@ -117,7 +121,8 @@ impl ApiServer {
             authorization::escalation::check(self, user, &object, None)?;
         }
         admission::admit_create(self, &mut object, origin)?;
-        let errors = validation::create(&object);
+        let mut errors = validation::create(&object);
+        errors.extend(self.check_defined(&object, None));
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, object.name_str(), errors));
         }
@@ -130,7 +135,9 @@ impl ApiServer {
         self.share_spec(&mut object);
         let key = object.key();
         self.store.commit(key.clone(), Some(object), origin, self.now);
-        self.stored(&key)
+        let stored = self.stored(&key);
+        self.accept_definition(&key, origin);
+        stored
     }
 
     /// Replaces an object, or its status. With a `resourceVersion` in it, it must be the newest.
@@ -171,7 +178,8 @@ impl ApiServer {
             }
             admission::admit_update(self, &mut object, &old, origin)?;
         }
-        let errors = validation::update(&object, &old, part);
+        let mut errors = validation::update(&object, &old, part);
+        errors.extend(self.check_defined(&object, Some(&old)));
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, &key.name.name, errors));
         }
@@ -190,11 +198,20 @@ impl ApiServer {
         self.share_spec(&mut object);
         if object.is_terminating() && !store::held_back(&object) && !namespace_has_finalizers(&object) {
             allocate::release(self, &object);
-            self.store.commit(key, None, origin, self.now);
+            self.remove_stored(key, origin);
             return Ok(object);
         }
         self.store.commit(key.clone(), Some(object), origin, self.now);
-        self.stored(&key)
+        let stored = self.stored(&key);
+        self.accept_definition(&key, origin);
+        stored
+    }
+
+    /// Takes an object out of the store.
+    fn remove_stored(&mut self, key: ObjectKey, origin: &Origin) {
+        let kind = key.kind;
+        self.store.commit(key, None, origin, self.now);
+        self.object_gone(kind, origin);
     }
 
     /// Asks for deletion. A pod on a node, or an object with finalizers, is marked and stays for a while.
@@ -242,15 +259,20 @@ impl ApiServer {
         if options.dry_run {
             return Ok(object);
         }
+        self.mark_definition(&mut object);
         if store::held_back(&object) || namespace_has_finalizers(&object) {
             mark_namespace_terminating(&mut object);
             if object != old {
                 self.store.commit(key.clone(), Some(object), origin, now);
             }
-            return self.stored(key);
+            let stored = self.stored(key);
+            if key.kind == Kind::CustomResourceDefinition {
+                self.clean_up_definition(&key.name.name, origin);
+            }
+            return stored;
         }
         allocate::release(self, &object);
-        self.store.commit(key.clone(), None, origin, now);
+        self.remove_stored(key.clone(), origin);
         Ok(object)
     }
 

@@ -3,6 +3,7 @@
 //! Always holds: a document is made at the first question and kept; its hash is that of its content.
 //! Does not: serve `/openapi/v2` beyond a valid, empty document; clients of 1.27 and later read version 3.
 
+use super::crd::{self, Definitions};
 use super::discovery::{VERSION, group_versions};
 use super::{Response, schema};
 use crate::object::{Kind, KindInfo, hash};
@@ -21,14 +22,22 @@ struct Document {
 const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// `/openapi/v3`: where the documents are.
-pub fn index() -> Value {
+pub fn index(definitions: &Definitions, defined: &[(&'static str, &'static str)]) -> Value {
     let entry = |((group, version), document): (&(&str, &str), &Document)| {
         let path =
             if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
         let url = json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={}", document.hash)});
         (path, url)
     };
-    json!({"paths": group_versions().iter().zip(documents()).map(entry).collect::<Map<String, Value>>()})
+    let mut paths: Map<String, Value> = group_versions().iter().zip(documents()).map(entry).collect();
+    for (group, version) in defined.iter().filter(|place| !group_versions().contains(place)) {
+        let document = crd::document(definitions, group, version).unwrap_or_default();
+        let hash = hash::fnv64a(document.to_string().as_bytes());
+        let url =
+            json!({"serverRelativeURL": format!("/openapi/v3/apis/{group}/{version}?hash={hash:016X}")});
+        paths.insert(format!("apis/{group}/{version}"), url);
+    }
+    json!({"paths": paths})
 }
 
 /// The document of a group and version.
@@ -61,19 +70,29 @@ fn build(group: &str, version: &str) -> Document {
     for kind in &kinds {
         add_paths(&mut paths, kind.info());
     }
-    let document = json!({
-        "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": VERSION}, "paths": paths,
-        "components": {"schemas": schemas(&kinds)},
-    });
+    let document = whole(paths, schemas(&kinds));
     let bytes: Arc<[u8]> = Arc::from(document.to_string().into_bytes());
     let hash = (0..8u8).map(|part| format!("{:016X}", hash::fnv64a(&[&[part], &*bytes].concat()))).collect();
     Document { bytes, hash }
 }
 
-/// The types of some kinds, and all that they refer to.
-fn schemas(kinds: &[Kind]) -> Map<String, Value> {
+/// A document of these paths and types.
+pub fn whole(paths: Map<String, Value>, schemas: Map<String, Value>) -> Value {
+    let components = Map::from_iter([("schemas".to_owned(), Value::Object(schemas))]);
+    let mut document = json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": VERSION}});
+    document["paths"] = Value::Object(paths);
+    document["components"] = Value::Object(components);
+    document
+}
+
+/// The type of every object's metadata, and all that it refers to.
+pub fn metadata_schemas() -> Map<String, Value> {
+    closure(vec!["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta".to_owned()])
+}
+
+/// Some types by full name, and all that they refer to.
+fn closure(mut wanted: Vec<String>) -> Map<String, Value> {
     let raw = schema::definitions();
-    let mut wanted: Vec<String> = kinds.iter().map(|k| schema::type_name(*k).to_owned()).collect();
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut found = Map::new();
     while let Some(name) = wanted.pop() {
@@ -85,6 +104,12 @@ fn schemas(kinds: &[Kind]) -> Map<String, Value> {
         rewrite(&mut schema, &mut wanted);
         found.insert(name, schema);
     }
+    found
+}
+
+/// The types of some kinds, and all that they refer to.
+fn schemas(kinds: &[Kind]) -> Map<String, Value> {
+    let mut found = closure(kinds.iter().map(|k| schema::type_name(*k).to_owned()).collect());
     for kind in kinds {
         let info = kind.info();
         if let Some(schema) = found.get_mut(schema::type_name(*kind)) {
@@ -122,7 +147,7 @@ fn rewrite(schema: &mut Value, wanted: &mut Vec<String>) {
 }
 
 /// The paths of a kind, with what clients look for in them: whether a patch knows `fieldValidation`.
-fn add_paths(paths: &mut Map<String, Value>, info: &KindInfo) {
+pub fn add_paths(paths: &mut Map<String, Value>, info: &KindInfo) {
     let root =
         if info.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}", info.api_version()) };
     let place = if info.namespaced { "/namespaces/{namespace}" } else { "" };
@@ -170,7 +195,7 @@ mod tests {
                 assert!(value["components"]["schemas"][name].is_object(), "{group}/{version} lacks {name}");
             }
         }
-        let (pods, _) = (document("", "v1").unwrap(), index());
+        let (pods, _) = (document("", "v1").unwrap(), index(&Definitions::default(), &[]));
         let super::super::Body::Bytes { bytes, .. } = pods.body else { panic!() };
         let value: Value = serde_json::from_slice(&bytes).unwrap();
         let patch = &value["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];

@@ -124,6 +124,11 @@ impl Store {
         &self.kinds
     }
 
+    /// The kinds that are served, to define some.
+    pub(super) fn kinds_mut(&mut self) -> &mut KindTable {
+        &mut self.kinds
+    }
+
     fn table(&self, kind: Kind) -> &Table {
         match kind {
             Kind::Dynamic(kind) => self.dynamic.get(&kind).unwrap_or(&self.empty),

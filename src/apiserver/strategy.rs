@@ -2,7 +2,7 @@
 //! values that follow from others. From `pkg/registry/*/strategy.go`.
 
 use super::Part;
-use crate::object::{Kind, Object};
+use crate::object::{DynamicObject, Kind, Object};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use std::sync::Arc;
@@ -25,7 +25,21 @@ pub fn has_generation(kind: Kind) -> bool {
             | Kind::EndpointSlice
             | Kind::PriorityClass
             | Kind::Pod
-    )
+    ) || is_defined(kind)
+}
+
+/// Whether a definition made the kind.
+fn is_defined(kind: Kind) -> bool {
+    matches!(kind, Kind::Dynamic(_)) && !Kind::ALL.contains(&kind)
+}
+
+/// What of an object counts a generation: all but its metadata and, where it has a part of its own, its status.
+fn counted_content(object: &DynamicObject) -> serde_json::Map<String, serde_json::Value> {
+    let mut content = object.content.clone();
+    if object.kind.info().subresources.contains(&"status") {
+        content.remove("status");
+    }
+    content
 }
 
 /// Whether an update may leave out the `resourceVersion` that it began from.
@@ -69,6 +83,7 @@ macro_rules! compare {
                 !Arc::ptr_eq(&a.spec.shared, &b.spec.shared) && a.spec != b.spec
             }
             (Object::EndpointSlice(a), Object::EndpointSlice(b)) => a.endpoints != b.endpoints || a.ports != b.ports,
+            (Object::Dynamic(a), Object::Dynamic(b)) => counted_content(a) != counted_content(b),
             _ => false,
         }
     };
@@ -111,6 +126,10 @@ pub fn prepare_create(object: &mut Object) {
                 finalizers.push("kubernetes".to_owned());
             }
         }
+        Object::Dynamic(o) if o.kind.info().subresources.contains(&"status") => {
+            drop(Arc::make_mut(o).content.remove("status"));
+        }
+        Object::CustomResourceDefinition(o) => Arc::make_mut(o).status = None,
         Object::Deployment(o) => Arc::make_mut(o).status = None,
         Object::ReplicaSet(o) => Arc::make_mut(o).status = None,
         Object::ReplicationController(o) => Arc::make_mut(o).status = None,

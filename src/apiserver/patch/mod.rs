@@ -36,7 +36,14 @@ impl PatchType {
 /// # Errors
 /// 415 for an unknown content type, 400 for text that is no patch, 422 when it does not apply.
 pub fn apply(kind: Kind, old: &Value, patch: &Value, content_type: &str) -> Result<Value, ApiError> {
-    let Some(patch_type) = PatchType::of(content_type) else {
+    // A type that was defined has no merge keys.
+    let defined = matches!(kind, Kind::Dynamic(_)) && !Kind::ALL.contains(&kind);
+    let known = PatchType::of(content_type);
+    if defined && known == Some(PatchType::Strategic) {
+        let message = "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+        return Err(ApiError::new(415, "UnsupportedMediaType", message));
+    }
+    let Some(patch_type) = known else {
         let message = "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml";
         return Err(ApiError::new(415, "UnsupportedMediaType", message));
     };

@@ -204,7 +204,7 @@ fn invalid_options(causes: Vec<FieldError>) -> ApiError {
     let list = if let [one] = texts.as_slice() { one.clone() } else { format!("[{}]", texts.join(", ")) };
     let message = format!("ListOptions.meta.k8s.io \"\" is invalid: {list}");
     let error = ApiError::new(422, "Invalid", message);
-    ApiError { group: "meta.k8s.io", kind: "ListOptions", causes, ..error }
+    ApiError { group: "meta.k8s.io".into(), kind: "ListOptions".into(), causes, ..error }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl ApiServer {
     /// Serves one request that was found to be allowed.
     pub fn serve(&mut self, request: &Request, user: &User, cause: Cause) -> Response {
         if request.method == Method::Get
-            && let Some(response) = discovery::serve(request)
+            && let Some(response) = discovery::serve(request, self.store.kinds(), &self.definitions)
         {
             return response;
         }
@@ -134,7 +134,7 @@ fn respond(api: &ApiServer, request: &Request, kind: Kind, object: &Object) -> V
         Accept::Metadata => tables::partial(object),
         Accept::Table => {
             let rows = Rows::of(request);
-            let mut table = tables::table(kind, std::slice::from_ref(object), rows, api.now);
+            let mut table = api.table(kind, std::slice::from_ref(object), rows);
             let version = object.meta().resource_version.clone().unwrap_or_default();
             table["metadata"] = serde_json::json!({"resourceVersion": version});
             table
@@ -158,6 +158,9 @@ macro_rules! split_status {
                     }
                 }
             })*
+            (Object::Dynamic(new), Object::Dynamic(old)) => {
+                keep_other_content(std::sync::Arc::make_mut(new), old, $part);
+            }
             _ => {}
         }
     };
@@ -170,6 +173,31 @@ pub fn keep_other_part(object: &mut Object, old: &Object, part: Part) {
         Namespace, Node, Pod, Service, PersistentVolume, PersistentVolumeClaim, ResourceQuota,
         ReplicationController, ReplicaSet, Deployment, DaemonSet, StatefulSet, Job, CronJob,
         HorizontalPodAutoscaler, PodDisruptionBudget, Ingress, VolumeAttachment, CustomResourceDefinition);
+}
+
+/// As [`keep_other_part`], of an object without a type: with a `status` subresource each has its own part.
+fn keep_other_content(
+    new: &mut crate::object::DynamicObject,
+    old: &crate::object::DynamicObject,
+    part: Part,
+) {
+    if !new.kind.info().subresources.contains(&"status") {
+        return;
+    }
+    let (mut content, other) = match part {
+        Part::Spec => (std::mem::take(&mut new.content), &old.content),
+        Part::Status => {
+            let version = new.metadata.resource_version.clone();
+            new.metadata = old.metadata.clone();
+            new.metadata.resource_version = version;
+            (old.content.clone(), &new.content)
+        }
+    };
+    match other.get("status") {
+        Some(status) => drop(content.insert("status".to_owned(), status.clone())),
+        None => drop(content.remove("status")),
+    }
+    new.content = content;
 }
 
 /// A write of the status may change annotations, labels and finalizers too, as the real strategies let it.

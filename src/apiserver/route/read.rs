@@ -85,7 +85,7 @@ impl ApiServer {
 
     fn collection(&self, request: &Request, target: &Target, objects: &[Object], metadata: Value) -> Value {
         if request.accept == Accept::Table {
-            let mut table = tables::table(target.kind, objects, Rows::of(request), self.now);
+            let mut table = self.table(target.kind, objects, Rows::of(request));
             table["metadata"] = metadata;
             return table;
         }

@@ -45,7 +45,7 @@ impl ApiServer {
     fn scale(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {
         let stored = self.find_target(target)?.clone();
         let body = request.body.as_ref().unwrap_or(&Value::Null);
-        let current = scale_of(&stored);
+        let current = self.defined_scale(&stored).unwrap_or_else(|| scale_of(&stored));
         let wanted = match request.method {
             Method::Get => return Ok(Response::ok(current)),
             Method::Put => body.clone(),
@@ -80,10 +80,11 @@ impl ApiServer {
         }
         let mut object = stored.clone();
         set_replicas(&mut object, replicas as i32);
+        self.set_defined_scale(&mut object, replicas as i32);
         let asked = wanted["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
         object.meta_mut().resource_version = asked.map(str::to_owned);
         let updated = self.update(object, Part::Spec, origin, dry_run(request))?;
-        Ok(Response::ok(scale_of(&updated)))
+        Ok(Response::ok(self.defined_scale(&updated).unwrap_or_else(|| scale_of(&updated))))
     }
 
     fn evict(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {

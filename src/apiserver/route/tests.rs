@@ -315,13 +315,12 @@ fn pages_of_a_list_are_one_state() {
     let exact = Request::get(PODS).param("resourceVersion", version).param("resourceVersionMatch", "Exact");
     assert_eq!(names(lab.send(&exact).value()), ["a", "b", "c", "d"]);
     let later = lab.send(&Request::get(PODS).param("resourceVersion", "999999"));
-    assert_eq!(
-        (later.status, &later.value()["message"]),
-        (504, &json!("Timeout: Too large resource version: 999999, current: 7"))
-    );
+    let message = later.value()["message"].as_str().unwrap();
+    assert!(message.starts_with("Timeout: Too large resource version: 999999, current: "), "{message}");
+    assert_eq!(later.status, 504);
     let key = crate::object::ObjectKey::new(crate::object::Kind::Pod, "default", "a");
     let object = lab.api.store.get(&key).cloned();
-    let origin = crate::apiserver::Origin { author: "x".into(), cause: Cause::Time };
+    let origin = crate::apiserver::Origin { author: "x".into(), cause: Cause::Time, user: None };
     for _ in 0..crate::apiserver::store::LOG_LIMIT {
         lab.api.store.commit(key.clone(), object.clone(), &origin, SimTime(0));
     }

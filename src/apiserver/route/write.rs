@@ -1,7 +1,7 @@
 //! create, update, patch, delete and deletecollection.
 
 use super::{Filter, Target, respond};
-use crate::apiserver::decode::{self, Decoded, FieldValidation};
+use crate::apiserver::decode::{Decoded, FieldValidation};
 use crate::apiserver::patch::PatchType;
 use crate::apiserver::warnings;
 use crate::apiserver::{
@@ -22,7 +22,7 @@ impl ApiServer {
     ) -> Result<Response, ApiError> {
         let body = request.body.clone().unwrap_or(Value::Null);
         let Decoded { mut object, warnings: mut told } =
-            decode::object(target.kind, body, FieldValidation::of(request))?;
+            self.decode(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         let meta = object.meta();
         if meta.name.as_deref().unwrap_or("").is_empty()
@@ -52,7 +52,7 @@ impl ApiServer {
     ) -> Result<Response, ApiError> {
         let body = request.body.clone().unwrap_or(Value::Null);
         let Decoded { mut object, warnings: mut told } =
-            decode::object(target.kind, body, FieldValidation::of(request))?;
+            self.decode(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let unversioned = object.meta().resource_version.as_deref().unwrap_or("").is_empty();
@@ -133,7 +133,7 @@ impl ApiServer {
             return self.apply(request, target, body, origin);
         }
         let old = self.find_target(target)?.clone();
-        let patched = patch::apply(target.kind, &old.to_value(), body, &request.content_type)?;
+        let patched = patch::apply(target.kind, &old.to_value_as(target.kind), body, &request.content_type)?;
         let whole = patched.clone();
         let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
@@ -171,7 +171,7 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<(Object, Vec<String>), ApiError> {
         let Decoded { mut object, warnings: mut told } =
-            decode::patched(target.kind, patched, shown, FieldValidation::of(request))?;
+            self.decode_patched(target.kind, patched, shown, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let updated = self.replace(request, target, object, origin)?;
@@ -306,7 +306,7 @@ fn check_delete_options(request: &Request) -> Result<(), ApiError> {
     };
     let message = format!("DeleteOptions.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
     let error = ApiError::new(422, "Invalid", message);
-    Err(ApiError { group: "meta.k8s.io", kind: "DeleteOptions", causes: vec![cause], ..error })
+    Err(ApiError { group: "meta.k8s.io".into(), kind: "DeleteOptions".into(), causes: vec![cause], ..error })
 }
 
 /// The options of the query or the body (`DeleteOptions`).

@@ -87,12 +87,19 @@ pub fn table(kind: Kind, objects: &[Object], carries: Rows, now: SimTime) -> Val
 }
 
 fn row(object: &Object, carries: Rows, now: SimTime) -> Value {
+    let whole = if carries == Rows::Object { object.to_value() } else { Value::Null };
+    carry(object, &whole, cells(object, now), carries)
+}
+
+/// A row with what it carries: nothing, the metadata, or the whole object.
+pub fn carry(object: &Object, whole: &Value, cells: Vec<Value>, carries: Rows) -> Value {
     let carried = match carries {
         Rows::None => Value::Null,
         Rows::Metadata => partial(object),
-        Rows::Object => object.to_value(),
+        Rows::Object => whole.clone(),
     };
-    json!({"cells": cells(object, now), "object": carried})
+    let row = [("cells".to_owned(), Value::Array(cells)), ("object".to_owned(), carried)];
+    Value::Object(row.into_iter().collect())
 }
 
 fn columns(kind: Kind) -> &'static [Column] {

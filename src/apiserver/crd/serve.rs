@@ -1,0 +1,168 @@
+//! Requests for defined kinds: decoding with pruning and defaults, checks against the schema, scale.
+
+use super::{Version, check, rules, structural};
+use crate::apiserver::decode::{self, Checked, Decoded, FieldValidation};
+use crate::apiserver::{ApiError, ApiServer, FieldError};
+use crate::object::{Kind, Object};
+use serde_json::{Map, Value, json};
+
+impl ApiServer {
+    /// Decodes a body as an object of any kind that is served.
+    ///
+    /// # Errors
+    /// 400 for what does not fit, 405 for a kind whose definition is to go.
+    pub(in crate::apiserver) fn decode(
+        &self,
+        kind: Kind,
+        body: Value,
+        validation: FieldValidation,
+    ) -> Result<Decoded, ApiError> {
+        let Some(read) = self.read_defined(kind) else { return decode::object(kind, body, validation) };
+        decode::check_body(kind, &body)?;
+        let prefix = decode::prefix(kind);
+        let invalid = |why: String| ApiError::bad_request(format!("{prefix}: {why}"));
+        read(body, validation, &invalid)
+    }
+
+    /// Decodes what a patch made, of any kind that is served.
+    ///
+    /// # Errors
+    /// 422 about the patch.
+    pub(in crate::apiserver) fn decode_patched(
+        &self,
+        kind: Kind,
+        value: Value,
+        shown: &dyn Fn() -> String,
+        validation: FieldValidation,
+    ) -> Result<Decoded, ApiError> {
+        match self.read_defined(kind) {
+            None => decode::patched(kind, value, shown, validation),
+            Some(read) => read(value, validation, &|why| decode::invalid_patch(shown(), why)),
+        }
+    }
+
+    /// How bodies of a defined kind are read. `None` for built-in kinds.
+    #[allow(clippy::type_complexity)]
+    fn read_defined(
+        &self,
+        kind: Kind,
+    ) -> Option<impl Fn(Value, FieldValidation, &dyn Fn(String) -> ApiError) -> Result<Decoded, ApiError>>
+    {
+        let definition = self.definitions.get(kind)?.clone();
+        let Kind::Dynamic(asked) = kind else { return None };
+        Some(move |body: Value, validation, invalid: &dyn Fn(String) -> ApiError| {
+            let storage = Kind::Dynamic(definition.storage);
+            let version = definition.version(asked).ok_or_else(ApiError::no_such_path)?;
+            let (value, unknown) = clean(kind, body, version).map_err(invalid)?;
+            if validation == FieldValidation::Strict && !unknown.is_empty() {
+                return Err(invalid(format!("strict decoding error: {}", unknown.join(", "))));
+            }
+            let object = Object::from_value(storage, value).map_err(|e| invalid(e.to_string()))?;
+            let mut warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
+            warnings.extend(version.warning.clone());
+            Ok(Decoded { object, warnings })
+        })
+    }
+
+    /// What is wrong with an object of a defined kind. What was wrong before and was not changed is let be.
+    pub(in crate::apiserver) fn check_defined(
+        &self,
+        object: &Object,
+        old: Option<&Object>,
+    ) -> Vec<FieldError> {
+        if let Object::CustomResourceDefinition(new) = object {
+            let old = match old {
+                Some(Object::CustomResourceDefinition(old)) => Some(&**old),
+                _ => None,
+            };
+            return super::validate(new, old);
+        }
+        let (Object::Dynamic(inner), Some(definition)) = (object, self.definitions.get(object.kind())) else {
+            return Vec::new();
+        };
+        let Some(version) = definition.version(inner.kind) else { return Vec::new() };
+        let value = object.to_value();
+        let before = old.map(Object::to_value);
+        let mut errors = check::check(&value, &version.schema, "");
+        if let Some(before) = &before
+            && !errors.is_empty()
+        {
+            let earlier = check::check(before, &version.schema, "");
+            let place = |error: &FieldError| error.field.replace('.', "/");
+            errors.retain(|error| {
+                let pointer = format!("/{}", place(error));
+                !earlier.contains(error) || value.pointer(&pointer) != before.pointer(&pointer)
+            });
+        }
+        if errors.is_empty() {
+            errors = rules::check(&value, before.as_ref(), &version.schema, "");
+        }
+        errors
+    }
+
+    /// The `Scale` of an object whose definition says where its replicas are.
+    pub(in crate::apiserver) fn defined_scale(&self, object: &Object) -> Option<Value> {
+        let Object::Dynamic(inner) = object else { return None };
+        let scale = self.definitions.get(object.kind())?.version(inner.kind)?.scale.clone()?;
+        let meta = object.meta();
+        let selector = scale.label_selector_path.as_deref().and_then(|p| inner.at(p.trim_start_matches('.')));
+        let mut status = json!({"replicas": inner.number_at(scale.status_replicas_path.trim_start_matches('.')).unwrap_or(0)});
+        if let Some(selector) = selector {
+            status["selector"] = selector.clone();
+        }
+        Some(json!({
+            "kind": "Scale", "apiVersion": "autoscaling/v1",
+            "metadata": {
+                "name": meta.name, "namespace": meta.namespace, "uid": meta.uid,
+                "resourceVersion": meta.resource_version, "creationTimestamp": meta.creation_timestamp,
+            },
+            "spec": {"replicas": inner.number_at(scale.spec_replicas_path.trim_start_matches('.')).unwrap_or(0)},
+            "status": status,
+        }))
+    }
+
+    /// Sets the replicas of an object whose definition says where they are.
+    pub(in crate::apiserver) fn set_defined_scale(&self, object: &mut Object, replicas: i32) {
+        let path = match (&*object, self.definitions.get(object.kind())) {
+            (Object::Dynamic(inner), Some(definition)) => {
+                let scale = definition.version(inner.kind).and_then(|v| v.scale.clone());
+                scale.map(|s| s.spec_replicas_path)
+            }
+            _ => None,
+        };
+        let (Some(path), Object::Dynamic(inner)) = (path, object) else { return };
+        let inner = std::sync::Arc::make_mut(inner);
+        let mut parts: Vec<&str> = path.trim_start_matches('.').split('.').collect();
+        let Some(last) = parts.pop() else { return };
+        let mut at = &mut inner.content;
+        for part in parts {
+            let next = at.entry(part).or_insert_with(|| json!({}));
+            let Value::Object(map) = next else { return };
+            at = map;
+        }
+        at.insert(last.to_owned(), json!(replicas));
+    }
+}
+
+/// Checks the metadata of a body, prunes the rest by the schema, and puts in its defaults.
+fn clean(kind: Kind, body: Value, version: &Version) -> Result<(Value, Vec<String>), String> {
+    let Value::Object(mut body) = body else { return Err("json: not an object".to_owned()) };
+    let mut head = Map::new();
+    if let Some(metadata) = body.remove("metadata") {
+        head.insert("metadata".to_owned(), metadata);
+    }
+    let Checked { value, unknown, error } = decode::check(kind, Value::Object(head));
+    if let Some(why) = error {
+        return Err(why);
+    }
+    let mut unknown = unknown;
+    let mut rest = Value::Object(body);
+    let mut pruned = Vec::new();
+    structural::prune(&mut rest, &version.schema, "", &mut pruned);
+    unknown.extend(pruned.into_iter().map(|path| format!("unknown field \"{path}\"")));
+    structural::default(&mut rest, &version.schema);
+    if let (Value::Object(rest), Value::Object(head)) = (&mut rest, value) {
+        rest.extend(head);
+    }
+    Ok((rest, unknown))
+}

@@ -1,0 +1,245 @@
+//! Definitions and their objects, over a server without controllers.
+
+use crate::apiserver::{Accept, ApiServer, Cause, Method, Request, Response, User};
+use crate::object::{SECOND, SimTime};
+use serde_json::{Value, json};
+
+struct Lab(ApiServer);
+
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+const TABS: &str = "/apis/stable.example.com/v1/namespaces/default/crontabs";
+
+impl Lab {
+    fn new() -> Self {
+        let mut lab = Self(ApiServer::new(1, SimTime(1_000_000 * SECOND)));
+        lab.ok(Method::Post, "/api/v1/namespaces", json!({"metadata": {"name": "default"}}));
+        lab
+    }
+
+    fn send(&mut self, request: &Request) -> Response {
+        self.0.serve(request, &User::admin(), Cause::Command(1))
+    }
+
+    fn ok(&mut self, method: Method, path: &str, body: Value) -> Value {
+        let response = self.send(&Request::with_body(method, path, body));
+        assert!(response.is_success(), "{method:?} {path}: {}", response.value());
+        response.value().clone()
+    }
+
+    fn fails(&mut self, method: Method, path: &str, body: Value) -> String {
+        let response = self.send(&Request::with_body(method, path, body));
+        assert!(!response.is_success(), "{method:?} {path}: {}", response.value());
+        response.value()["message"].as_str().unwrap().to_owned()
+    }
+
+    fn get(&mut self, path: &str) -> Value {
+        self.send(&Request::get(path)).value().clone()
+    }
+}
+
+fn definition() -> Value {
+    let spec = json!({"type": "object", "required": ["cronSpec"],
+        "x-kubernetes-validations": [
+            {"rule": "self.replicas <= 10 || self.cronSpec != ''", "message": "too many"},
+            {"rule": "self.cronSpec == oldSelf.cronSpec", "message": "cronSpec is immutable"}],
+        "properties": {
+            "cronSpec": {"type": "string", "pattern": "^(\\d+|\\*)(/\\d+)?(\\s+(\\d+|\\*)(/\\d+)?){4}$"},
+            "size": {"type": "string", "enum": ["small", "large"]},
+            "replicas": {"type": "integer", "minimum": 1, "maximum": 10, "default": 1}}});
+    let status = json!({"type": "object", "properties": {"replicas": {"type": "integer"}, "labelSelector": {"type": "string"}}});
+    let version = |name: &str, storage: bool| {
+        json!({"name": name, "served": true, "storage": storage,
+        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec, "status": status}}},
+        "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas", "labelSelectorPath": ".status.labelSelector"}},
+        "additionalPrinterColumns": [
+            {"name": "Spec", "type": "string", "jsonPath": ".spec.cronSpec"},
+            {"name": "Replicas", "type": "integer", "jsonPath": ".spec.replicas"},
+            {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}]})
+    };
+    json!({"metadata": {"name": "crontabs.stable.example.com"}, "spec": {"group": "stable.example.com",
+        "scope": "Namespaced", "names": {"plural": "crontabs", "kind": "CronTab", "shortNames": ["ct"]},
+        "versions": [version("v1", true), version("v1beta1", false)]}})
+}
+
+fn tab(name: &str, spec: Value) -> Value {
+    let mut tab =
+        json!({"apiVersion": "stable.example.com/v1", "kind": "CronTab", "metadata": {"name": name}});
+    tab["spec"] = spec;
+    tab
+}
+
+#[test]
+fn a_definition_is_served_at_once() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    let stored = lab.get(&format!("{CRDS}/crontabs.stable.example.com"));
+    let conditions: Vec<&str> = stored["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["reason"].as_str().unwrap())
+        .collect();
+    assert_eq!(conditions, ["NoConflicts", "InitialNamesAccepted"]);
+    assert_eq!(stored["status"]["storedVersions"], json!(["v1"]));
+    let list = lab.get("/apis/stable.example.com/v1");
+    let names: Vec<&str> =
+        list["resources"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["crontabs", "crontabs/scale", "crontabs/status"]);
+    let groups = lab.get("/apis/stable.example.com");
+    assert_eq!(groups["preferredVersion"]["version"], "v1");
+    let document = lab.get("/openapi/v3/apis/stable.example.com/v1");
+    let schemas = &document["components"]["schemas"];
+    assert!(schemas["com.example.stable.v1.CronTab"]["properties"]["spec"].is_object());
+    assert!(lab.get("/openapi/v3")["paths"]["apis/stable.example.com/v1"].is_object());
+}
+
+#[test]
+fn objects_are_pruned_defaulted_and_shown_in_each_version() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    let mut body = tab("a", json!({"cronSpec": "* * * * */5", "junk": 1}));
+    let response = lab.send(&Request::with_body(Method::Post, TABS, body.clone()));
+    assert_eq!(response.warnings, ["unknown field \"spec.junk\""]);
+    assert_eq!(response.value()["spec"], json!({"cronSpec": "* * * * */5", "replicas": 1}));
+    assert_eq!(response.value()["metadata"]["generation"], 1);
+    body["metadata"]["name"] = json!("b");
+    let strict = Request::with_body(Method::Post, TABS, body).param("fieldValidation", "Strict");
+    let message = lab.send(&strict).value()["message"].as_str().unwrap().to_owned();
+    assert_eq!(
+        message,
+        "CronTab in version \"v1\" cannot be handled as a CronTab: strict decoding error: unknown field \"spec.junk\""
+    );
+    let beta = lab.get("/apis/stable.example.com/v1beta1/namespaces/default/crontabs/a");
+    assert_eq!(beta["apiVersion"], "stable.example.com/v1beta1");
+    let table = lab.send(&Request { accept: Accept::Table, ..Request::get(TABS) });
+    assert_eq!(table.value()["rows"][0]["cells"], json!(["a", "* * * * */5", 1, "0s"]));
+}
+
+#[test]
+fn what_does_not_follow_the_schema() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    let fine = "* * * * *";
+    for (spec, expected) in [
+        (json!({}), "spec.cronSpec: Required value"),
+        (
+            json!({"cronSpec": 3}),
+            "spec.cronSpec: Invalid value: \"integer\": spec.cronSpec in body must be of type string: \"integer\"",
+        ),
+        (
+            json!({"cronSpec": "x"}),
+            "spec.cronSpec: Invalid value: \"x\": spec.cronSpec in body should match '^(\\d+|\\*)(/\\d+)?(\\s+(\\d+|\\*)(/\\d+)?){4}$'",
+        ),
+        (
+            json!({"cronSpec": fine, "size": "xl"}),
+            "spec.size: Unsupported value: \"xl\": supported values: \"small\", \"large\"",
+        ),
+        (
+            json!({"cronSpec": fine, "replicas": 11}),
+            "spec.replicas: Invalid value: 11: spec.replicas in body should be less than or equal to 10",
+        ),
+    ] {
+        let message = lab.fails(Method::Post, TABS, tab("t", spec));
+        assert_eq!(message, format!("CronTab.stable.example.com \"t\" is invalid: {expected}"));
+    }
+    lab.ok(Method::Post, TABS, tab("t", json!({"cronSpec": fine})));
+    let mut stored = lab.get(&format!("{TABS}/t"));
+    stored["spec"]["cronSpec"] = json!("1 * * * *");
+    let message = lab.fails(Method::Put, &format!("{TABS}/t"), stored);
+    assert_eq!(
+        message,
+        "CronTab.stable.example.com \"t\" is invalid: spec: Invalid value: \"object\": cronSpec is immutable"
+    );
+}
+
+#[test]
+fn status_and_scale_are_parts_of_their_own() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    lab.ok(Method::Post, TABS, tab("t", json!({"cronSpec": "* * * * *"})));
+    let path = format!("{TABS}/t");
+    let mut stored = lab.get(&path);
+    stored["status"] = json!({"replicas": 3, "labelSelector": "a=b"});
+    stored["spec"]["replicas"] = json!(5);
+    let updated = lab.ok(Method::Put, &path, stored.clone());
+    assert_eq!((&updated["status"], &updated["metadata"]["generation"]), (&Value::Null, &json!(2)));
+    stored["metadata"]["resourceVersion"] = updated["metadata"]["resourceVersion"].clone();
+    stored["spec"]["replicas"] = json!(9);
+    let updated = lab.ok(Method::Put, &format!("{path}/status"), stored);
+    assert_eq!((&updated["status"]["replicas"], &updated["spec"]["replicas"]), (&json!(3), &json!(5)));
+    let scale = lab.get(&format!("{path}/scale"));
+    assert_eq!(
+        (&scale["spec"]["replicas"], &scale["status"]),
+        (&json!(5), &json!({"replicas": 3, "selector": "a=b"}))
+    );
+    lab.ok(Method::Put, &format!("{path}/scale"), json!({"spec": {"replicas": 7}}));
+    assert_eq!(lab.get(&path)["spec"]["replicas"], 7);
+    let patch = Request::with_body(Method::Patch, path, json!({}));
+    let patch = Request { content_type: "application/strategic-merge-patch+json".to_owned(), ..patch };
+    assert_eq!(lab.send(&patch).status, 415);
+}
+
+#[test]
+fn a_definition_goes_after_its_objects() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    lab.ok(Method::Post, TABS, tab("a", json!({"cronSpec": "* * * * *"})));
+    let mut held = tab("b", json!({"cronSpec": "* * * * *"}));
+    held["metadata"]["finalizers"] = json!(["example.com/hold"]);
+    lab.ok(Method::Post, TABS, held);
+    let name = format!("{CRDS}/crontabs.stable.example.com");
+    let going = lab.ok(Method::Delete, &name, Value::Null);
+    assert_eq!(going["metadata"]["finalizers"], json!([super::CLEANUP]));
+    assert_eq!(lab.get(TABS)["items"].as_array().unwrap().len(), 1);
+    let message = lab.fails(Method::Post, TABS, tab("c", json!({"cronSpec": "* * * * *"})));
+    assert_eq!(message, "create not allowed while custom resource definition is terminating");
+    let free =
+        Request::with_body(Method::Patch, format!("{TABS}/b"), json!({"metadata": {"finalizers": null}}));
+    let free = Request { content_type: "application/merge-patch+json".to_owned(), ..free };
+    assert!(lab.send(&free).is_success());
+    assert_eq!(lab.get(&name)["code"], 404);
+    assert_eq!(lab.get(TABS)["code"], 404);
+    assert_eq!(lab.get("/apis/stable.example.com")["code"], 404);
+    lab.ok(Method::Post, CRDS, definition());
+    assert_eq!(lab.get(TABS)["items"], json!([]));
+}
+
+#[test]
+fn definitions_are_checked() {
+    let mut lab = Lab::new();
+    let mut cases: Vec<(Value, &str)> = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Value), expected| {
+        let mut value = definition();
+        value["spec"]["versions"].as_array_mut().unwrap().truncate(1);
+        change(&mut value);
+        cases.push((value, expected));
+    };
+    with(
+        &|v| v["spec"]["scope"] = json!("Global"),
+        "spec.scope: Unsupported value: \"Global\": supported values: \"Cluster\", \"Namespaced\"",
+    );
+    with(
+        &|v| v["spec"]["versions"][0]["schema"] = Value::Null,
+        "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",
+    );
+    with(
+        &|v| {
+            v["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["x"] =
+                json!({"description": "d"});
+        },
+        "spec.validation.openAPIV3Schema.properties[x].type: Required value: must not be empty for specified object fields",
+    );
+    for (value, expected) in cases {
+        let message = lab.fails(Method::Post, CRDS, value);
+        assert_eq!(
+            message,
+            format!(
+                "CustomResourceDefinition.apiextensions.k8s.io \"crontabs.stable.example.com\" is invalid: {expected}"
+            )
+        );
+    }
+    let mut value = definition();
+    value["metadata"]["name"] = json!("tabs.stable.example.com");
+    let message = lab.fails(Method::Post, CRDS, value);
+    assert!(message.ends_with("metadata.name: Invalid value: \"tabs.stable.example.com\": must be spec.names.plural+\".\"+spec.group"), "{message}");
+}
