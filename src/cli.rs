@@ -3,7 +3,7 @@
 use crate::cluster::{Config, NodeConfig};
 use crate::course::format::Problem;
 use crate::course::prove::prove;
-use crate::course::{Language, Library, fidelity};
+use crate::course::{Language, Library, chapters, fidelity};
 use crate::headless::{self, Form};
 use crate::school::SessionLab;
 use crate::server::{self, Settings};
@@ -191,9 +191,15 @@ fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
 fn list_lessons(cli: &Cli) -> Result<ExitCode> {
     let (library, problems) = library(cli.lessons.as_deref())?;
     let language = language(cli);
+    let mut chapter = None;
     for lesson in &library.lessons {
+        let place = chapters::place(&lesson.item.chapter);
+        if let Some(place) = place.filter(|_| place != chapter) {
+            println!("{}", chapters::CHAPTERS[place].title(language));
+            chapter = Some(place);
+        }
         let questions = library.topic(&lesson.item.id).count();
-        println!("{:<12} {} ({questions} questions)", lesson.item.id, lesson.item.title.get(language));
+        println!("  {:<16} {} ({questions} questions)", lesson.item.id, lesson.item.title.get(language));
     }
     for problem in &problems {
         eprintln!("{problem}");

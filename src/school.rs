@@ -8,7 +8,7 @@ use crate::course::lesson::{LessonState, Onward};
 use crate::course::model::{ClusterOptions, NodeOptions};
 use crate::course::progress::{ACTS_LIMIT, SavedLesson};
 use crate::course::view::{LessonCard, LessonState as Far, QuizView, StepView, TopicCard, Verdict};
-use crate::course::{Keeper, Lab, Language, LessonRun, Library, QuizRun, Runner, Text, format};
+use crate::course::{Keeper, Lab, Language, LessonRun, Library, QuizRun, Runner, Text, chapters, format};
 use crate::object::quantity::Quantity;
 use crate::session::Session;
 use k8s_openapi::api::core::v1::Taint;
@@ -116,6 +116,7 @@ impl School {
         let done = saved.map_or(0, |s| s.steps.iter().filter(|step| step.done).count());
         LessonCard {
             id: lesson.id.clone(),
+            chapter: chapters::place(&lesson.chapter).map_or("", |at| chapters::CHAPTERS[at].title(language)),
             title: lesson.title.get(language).to_owned(),
             summary: lesson.summary.get(language).to_owned(),
             notes: lesson.notes.clone(),

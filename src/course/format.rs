@@ -7,7 +7,7 @@ use super::model::{
     Ask, Check, ClusterOptions, Lesson, Proof, Question, QuestionKind, Step, StepKind, TypeCommand,
 };
 use super::text::Text;
-use super::{judge, notes};
+use super::{chapters, judge, notes};
 use crate::object::SECOND;
 use crate::yaml::{self, Document};
 use serde::de::DeserializeOwned;
@@ -152,6 +152,11 @@ pub fn nanoseconds(text: &str) -> Option<u64> {
 
 fn check_lesson(lesson: &Lesson, place: &Place, problems: &mut Vec<Problem>) {
     check_id(&lesson.id, &place.at("/id"), problems);
+    if chapters::place(&lesson.chapter).is_none() {
+        let known: Vec<&str> = chapters::CHAPTERS.iter().map(|c| c.id).collect();
+        let message = format!("there is no chapter {}; there are {}", lesson.chapter, known.join(", "));
+        problems.push(place.at("/chapter").problem(message));
+    }
     check_notes(&lesson.notes, place, problems);
     check_text(&lesson.title, &place.at("/title"), problems);
     check_text(&lesson.summary, &place.at("/summary"), problems);
@@ -361,6 +366,7 @@ steps:
     question: {en: A, ko: 가}
     options:
     - {text: {en: A, ko: 가}, why: {en: A, ko: 가}}
+chapter: probes
 ";
         let mut problems = Vec::new();
         assert!(lesson("lessons/a.yaml", text, &mut problems).is_none());

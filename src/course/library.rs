@@ -1,5 +1,6 @@
 //! All lessons and questions: those built in, or those of a folder.
 
+use super::chapters;
 use super::format::{self, Problem, Read};
 use super::model::{Lesson, Question};
 use include_dir::{Dir, include_dir};
@@ -60,7 +61,7 @@ impl Library {
                 library.lessons.extend(format::lesson(file, text, &mut problems));
             }
         }
-        library.lessons.sort_by(|a, b| (a.item.order, &a.item.id).cmp(&(b.item.order, &b.item.id)));
+        library.lessons.sort_by(|a, b| path(&a.item).cmp(&path(&b.item)));
         let mut ids = BTreeSet::new();
         for lesson in &library.lessons {
             if !ids.insert(lesson.item.id.clone()) {
@@ -92,6 +93,11 @@ impl Library {
     pub fn topic<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Arc<Question>> {
         self.questions.iter().map(|q| &q.item).filter(move |q| topic.is_empty() || q.topic == topic)
     }
+}
+
+/// Where a lesson stands on the learner's path.
+fn path(lesson: &Lesson) -> (Option<usize>, u32, &str) {
+    (chapters::place(&lesson.chapter), lesson.order, &lesson.id)
 }
 
 fn collect(dir: &Dir, files: &mut Vec<(String, String)>) {

@@ -3,6 +3,7 @@
 //! Always holds: a lesson sees a cluster only as a client does, and judges states, never keystrokes; every word
 //! exists in each [`Language`]. Does not draw, read keys, or run commands itself: that is behind [`Runner`].
 
+pub mod chapters;
 pub mod checks;
 pub mod fidelity;
 pub mod format;

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 pub struct Lesson {
     /// Names it on the command line and in the progress file: `probes`.
     pub id: String,
-    /// Its place among the lessons; those without one come in the order of their ids.
+    /// The chapter of the notes that it stands in: one of `chapters::CHAPTERS`.
+    pub chapter: String,
+    /// Its place in the chapter; those without one come in the order of their ids.
     #[serde(default)]
     pub order: u32,
     /// Its title.
@@ -111,6 +113,9 @@ pub struct Step {
     /// A script that solves it (`do`).
     #[serde(default)]
     pub solution: String,
+    /// Other scripts that solve it as well.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Scripts that must not solve it.
     #[serde(default)]
     pub wrong: Vec<String>,
@@ -231,6 +236,9 @@ pub struct TypeCommand {
     pub checks: Vec<Check>,
     /// One that does it.
     pub solution: String,
+    /// Others that do it as well.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// Some that do not.
     #[serde(default)]
     pub wrong: Vec<String>,

@@ -24,6 +24,8 @@ pub struct Function {
 pub const FUNCTIONS: &[Function] = &[
     Function { name: "get", least: 3, most: 3, usage: "get(resource, namespace, name)", ask: get },
     Function { name: "list", least: 2, most: 3, usage: "list(resource, namespace[, selector])", ask: list },
+    Function { name: "ready", least: 2, most: 2, usage: "ready(namespace, selector)", ask: ready },
+    Function { name: "endpoints", least: 2, most: 2, usage: "endpoints(namespace, service)", ask: endpoints },
     Function { name: "events", least: 2, most: 2, usage: "events(namespace, reason)", ask: events },
     Function { name: "http", least: 2, most: 2, usage: "http(from, url)", ask: http },
     Function { name: "dns", least: 2, most: 3, usage: "dns(from, name[, type])", ask: dns },
@@ -79,6 +81,30 @@ fn list(client: &Client, arguments: &[String]) -> Value {
     }
     let response = client.request_now(&request);
     response.value().get("items").filter(|items| items.is_array()).cloned().unwrap_or_else(|| json!([]))
+}
+
+/// The pods that are ready and not being deleted.
+fn ready(client: &Client, arguments: &[String]) -> Value {
+    let [namespace, selector] = arguments else { return json!([]) };
+    let all = list(client, &["pods".to_owned(), namespace.clone(), selector.clone()]);
+    let is_ready = |pod: &&Value| {
+        let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+        let says_so = |c: &Value| c["type"] == "Ready" && c["status"] == "True";
+        pod.pointer("/metadata/deletionTimestamp").is_none()
+            && conditions.is_some_and(|all| all.iter().any(says_so))
+    };
+    all.as_array().into_iter().flatten().filter(is_ready).cloned().collect()
+}
+
+/// The addresses that are ready behind a Service.
+fn endpoints(client: &Client, arguments: &[String]) -> Value {
+    let [namespace, service] = arguments else { return json!([]) };
+    let selector = format!("kubernetes.io/service-name={service}");
+    let slices = list(client, &["endpointslices".to_owned(), namespace.clone(), selector]);
+    let of_slice = |slice: &Value| slice["endpoints"].as_array().cloned().unwrap_or_default();
+    let endpoints = slices.as_array().into_iter().flatten().flat_map(of_slice);
+    let is_ready = |endpoint: &Value| endpoint.pointer("/conditions/ready") == Some(&json!(true));
+    endpoints.filter(is_ready).filter_map(|endpoint| endpoint.pointer("/addresses/0").cloned()).collect()
 }
 
 fn events(client: &Client, arguments: &[String]) -> Value {

@@ -92,16 +92,27 @@ fn prove_step(step: &Step, runner: &mut dyn Runner, place: &Place, problems: &mu
             problems.push(place.problem("this wrong attempt solves the step: make the checks stricter"));
         }
     }
+    for (at, also) in step.also.iter().enumerate() {
+        let mut copy = runner.fork();
+        let printed = copy.run(also).output;
+        let checks = met(&step.checks, &mut *copy, PATIENCE_SECONDS);
+        if !checks.all_met() {
+            problems.push(unsolved(&place.at(&format!("/also/{at}")), &checks, &printed));
+        }
+    }
     let result = runner.run(&step.solution);
     let checks = met(&step.checks, runner, PATIENCE_SECONDS);
     if !checks.all_met() {
-        let missing = checks.missing(Language::En).join(" | ");
-        let printed = last_lines(&result.output);
-        let message = format!("the solution does not solve the step ({missing}); it printed:\n{printed}");
-        problems.push(place.at("/solution").problem(message));
+        problems.push(unsolved(&place.at("/solution"), &checks, &result.output));
         return false;
     }
     true
+}
+
+fn unsolved(place: &Place, checks: &Checks, printed: &str) -> Problem {
+    let missing = checks.missing(Language::En).join(" | ");
+    let printed = last_lines(printed);
+    place.problem(format!("this does not solve what is asked ({missing}); it printed:\n{printed}"))
 }
 
 /// For how long the checks must hold, in seconds.
@@ -154,16 +165,14 @@ pub fn prove_question(question: &Question, place: &Place, lab: &dyn Lab, problem
                     .push(place.at(&format!("/wrong/{at}")).problem("this wrong command is taken as right"));
             }
         }
-        let mut copy = runner.fork();
-        let printed = copy.run(&command.solution).output;
-        let checks = quiz::wait_for(command, &mut *copy);
-        if !checks.all_met() {
-            let missing = checks.missing(Language::En).join(" | ");
-            let message = format!(
-                "the solution is not taken as right ({missing}); it printed:\n{}",
-                last_lines(&printed)
-            );
-            problems.push(place.at("/solution").problem(message));
+        let also = command.also.iter().enumerate().map(|(at, c)| (format!("/also/{at}"), c));
+        for (part, solution) in also.chain([("/solution".to_owned(), &command.solution)]) {
+            let mut copy = runner.fork();
+            let printed = copy.run(solution).output;
+            let checks = quiz::wait_for(command, &mut *copy);
+            if !checks.all_met() {
+                problems.push(unsolved(&place.at(&part), &checks, &printed));
+            }
         }
     }
     if let Some(proof) = &question.proof {

@@ -140,6 +140,7 @@ static EMPTY: TypeCommand = TypeCommand {
     question: Text { en: String::new(), ko: String::new() },
     checks: Vec::new(),
     solution: String::new(),
+    also: Vec::new(),
     wrong: Vec::new(),
     why: Text { en: String::new(), ko: String::new() },
 };

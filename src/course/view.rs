@@ -8,6 +8,8 @@ use super::text::Block;
 pub struct LessonCard {
     /// Its id.
     pub id: String,
+    /// The title of its chapter.
+    pub chapter: &'static str,
     /// Its title.
     pub title: String,
     /// What it is about.

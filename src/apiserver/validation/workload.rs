@@ -71,17 +71,20 @@ fn labels_of(template: &PodTemplateSpec) -> serde_json::Value {
 
 /// The template of pods that run for ever.
 fn template(template: &PodTemplateSpec, errors: &mut Errors) {
-    let path = SPEC.child("template");
-    pod::template(template, path, errors);
+    pod::template(template, SPEC.child("template"), errors);
+    runs_for_ever(template, "activeDeadlineSeconds in ReplicaSet is not Supported", errors);
+}
+
+fn runs_for_ever(template: &PodTemplateSpec, no_deadline: &str, errors: &mut Errors) {
     let spec = template.spec.as_ref();
+    let path = SPEC.child("template");
     let path = path.child("spec");
     let policy = spec.and_then(|s| s.restart_policy.as_deref()).unwrap_or("Always");
     if matches!(policy, "OnFailure" | "Never") {
         errors.unsupported(path.child("restartPolicy"), policy, &["Always"]);
     }
     if spec.is_some_and(|s| s.active_deadline_seconds.is_some()) {
-        let why = "activeDeadlineSeconds in ReplicaSet is not Supported";
-        errors.forbidden(path.child("activeDeadlineSeconds"), why);
+        errors.forbidden(path.child("activeDeadlineSeconds"), no_deadline);
     }
 }
 
@@ -291,7 +294,8 @@ pub fn stateful_set(o: &StatefulSet, errors: &mut Errors) {
         errors,
     );
     workload_selector(&spec.selector, &spec.template, errors);
-    template(&spec.template, errors);
+    // The pod's own spec is validated with each pod: its mounts may name claims that are not among its volumes yet.
+    runs_for_ever(&spec.template, "activeDeadlineSeconds in StatefulSet is not Supported", errors);
 }
 
 const STATEFUL_MUTABLE: &str = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";

@@ -81,7 +81,14 @@ fn continue_note(app: &App) -> String {
 /// Draws the list of lessons.
 pub fn lessons(app: &App, frame: &mut Frame<'_>) {
     let columns = usize::from(column(frame.area()).width);
-    let card = |(i, card): (usize, &LessonCard)| lesson_card(app, card, i == app.row, columns);
+    let card = |(i, card): (usize, &LessonCard)| {
+        let mut rows = lesson_card(app, card, i == app.row, columns);
+        let begins = i == 0 || app.lessons[i - 1].chapter != card.chapter;
+        if begins {
+            rows.insert(0, Line::styled(card.chapter, app.theme.style(Role::Accent)));
+        }
+        rows
+    };
     let cards = app.lessons.iter().enumerate().map(card).collect();
     list(app, frame, cards);
 }
