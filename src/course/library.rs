@@ -96,8 +96,8 @@ impl Library {
 }
 
 /// Where a lesson stands on the learner's path.
-fn path(lesson: &Lesson) -> (Option<usize>, u32, &str) {
-    (chapters::place(&lesson.chapter), lesson.order, &lesson.id)
+fn path(lesson: &Lesson) -> (usize, u32, &str) {
+    (chapters::place(&lesson.chapter).unwrap_or(chapters::CHAPTERS.len()), lesson.order, &lesson.id)
 }
 
 fn collect(dir: &Dir, files: &mut Vec<(String, String)>) {
@@ -123,6 +123,7 @@ mod tests {
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(problems.is_empty(), "{}", shown.join("\n"));
         for lesson in &library.lessons {
+            assert!(!lesson.item.chapter.is_empty(), "{} stands in no chapter", lesson.item.id);
             assert!(library.topic(&lesson.item.id).count() > 0, "{} has no questions", lesson.item.id);
         }
     }

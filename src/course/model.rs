@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 pub struct Lesson {
     /// Names it on the command line and in the progress file: `probes`.
     pub id: String,
-    /// The chapter of the notes that it stands in: one of `chapters::CHAPTERS`.
+    /// The chapter of the notes that it stands in: one of `chapters::CHAPTERS`. Those without one come last.
+    #[serde(default)]
     pub chapter: String,
     /// Its place in the chapter; those without one come in the order of their ids.
     #[serde(default)]

@@ -84,7 +84,7 @@ pub fn lessons(app: &App, frame: &mut Frame<'_>) {
     let card = |(i, card): (usize, &LessonCard)| {
         let mut rows = lesson_card(app, card, i == app.row, columns);
         let begins = i == 0 || app.lessons[i - 1].chapter != card.chapter;
-        if begins {
+        if begins && !card.chapter.is_empty() {
             rows.insert(0, Line::styled(card.chapter, app.theme.style(Role::Accent)));
         }
         rows
