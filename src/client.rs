@@ -7,7 +7,7 @@ use crate::apiserver::{ApiError, Cause, Credentials, Request, Response, StreamId
 use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
 use crate::cluster::{Cluster, kubelet, network};
-use crate::object::SimTime;
+use crate::object::{ObjectName, SimTime};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -151,6 +151,19 @@ impl Client {
     /// Sends an HTTP request from a point of the network.
     pub fn http(&self, from: &Point, call: &HttpCall) -> Outcome<HttpReply> {
         network::http(&mut self.cluster.borrow_mut(), from, call)
+    }
+
+    /// Sends an HTTP request in a copy of the cluster, as the visitor of this number: nothing of it is seen here. Says
+    /// as well which pod it came to.
+    pub fn visit(
+        &self,
+        from: &Point,
+        call: &HttpCall,
+        number: u64,
+    ) -> (Option<ObjectName>, Outcome<HttpReply>) {
+        let mut copy = self.cluster.borrow().clone();
+        copy.network = network::Network::for_visitor(number);
+        network::trace(&mut copy, from, call)
     }
 
     /// Opens and closes a TCP connection from a point of the network.

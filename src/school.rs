@@ -78,7 +78,7 @@ pub enum Begin {
 }
 
 /// The lessons, the quiz, and how far the learner is.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct School {
     library: Library,
     keeper: Keeper,
@@ -86,6 +86,8 @@ pub struct School {
     lesson: Option<LessonRun>,
     quiz: Option<QuizRun>,
     notices: Vec<Text>,
+    told: usize,
+    desk: Option<(String, Session)>,
     saved_acts: usize,
 }
 
@@ -98,7 +100,8 @@ impl School {
 
     /// What the learner should be told, once.
     pub fn take_notices(&mut self) -> Vec<Text> {
-        std::mem::take(&mut self.notices)
+        let told = std::mem::replace(&mut self.told, self.notices.len());
+        self.notices[told..].to_vec()
     }
 
     /// The lessons and questions.
@@ -301,6 +304,19 @@ impl School {
             self.keeper.note_answer(&question, verdict == Verdict::Right);
             self.save();
         }
+    }
+
+    /// A shell as the question's command will find it, for completing words; the answer itself gets a new one.
+    pub fn quiz_desk(&mut self) -> Option<&mut Session> {
+        let question = self.quiz.as_ref()?.question()?;
+        if self.desk.as_ref().is_none_or(|(id, _)| *id != question.id) {
+            let mut session = self.lab.session(&question.cluster);
+            if !question.cluster.setup.is_empty() {
+                Runner::run(&mut session, &question.cluster.setup);
+            }
+            self.desk = Some((question.id.clone(), session));
+        }
+        self.desk.as_mut().map(|(_, session)| session)
     }
 
     /// Goes to the next question.

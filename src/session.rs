@@ -8,6 +8,7 @@ use crate::cluster::{Cluster, Config};
 use crate::course::progress::ACTS_LIMIT;
 use crate::course::{Act, Recorded, RunResult, Runner};
 use crate::object::SimTime;
+use crate::posix::files::Tree;
 use crate::shell::{Control, Job, Shell};
 use std::cell::{Ref, RefCell};
 use std::collections::VecDeque;
@@ -24,6 +25,9 @@ pub const SCRIPT_PACE: u64 = 60 * crate::object::time::MILLISECOND;
 pub const QUIET_AFTER: u64 = 5 * crate::object::SECOND;
 /// How far "until quiet" goes at most, in nanoseconds of virtual time.
 pub const QUIET_LIMIT: u64 = 15 * 60 * crate::object::SECOND;
+
+/// What a command prints to paint its screen anew, as terminals know it: what it had printed before is taken away.
+pub const REPAINT: &str = "\x1b[H\x1b[2J";
 
 /// How fast virtual time runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,7 @@ pub struct Transcript {
     lines: usize,
     version: u64,
     first: u64,
+    repainted: u64,
 }
 
 impl Transcript {
@@ -85,9 +90,29 @@ impl Transcript {
         self.version
     }
 
+    /// Counts how often a command has painted its screen anew ([`REPAINT`]).
+    pub fn repainted(&self) -> u64 {
+        self.repainted
+    }
+
+    /// Takes back what the running command has printed so far: it paints its screen anew.
+    fn repaint(&mut self) {
+        self.repainted += 1;
+        let kept = self.entries.iter().rposition(|e| matches!(e, Entry::Command { .. }));
+        for entry in self.entries.drain(kept.map_or(0, |at| at + 1)..) {
+            self.lines = self.lines.saturating_sub(lines(&entry));
+        }
+    }
+
     /// Adds an entry; what is beyond [`TRANSCRIPT_LIMIT`] lines goes.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, mut entry: Entry) {
         self.version += 1;
+        if let Entry::Output { text, .. } = &mut entry
+            && let Some((_, last)) = text.rsplit_once(REPAINT)
+        {
+            *text = last.to_owned();
+            self.repaint();
+        }
         self.lines += lines(&entry);
         match (self.entries.back_mut(), entry) {
             (Some(Entry::Output { error: last, text }), Entry::Output { error, text: more })
@@ -124,6 +149,7 @@ fn lines(entry: &Entry) -> usize {
 /// What undo goes back to.
 struct Snapshot {
     cluster: Cluster,
+    files: Tree,
     line: String,
 }
 
@@ -224,6 +250,11 @@ impl Session {
         self.cluster.borrow().now()
     }
 
+    /// When the cluster last changed.
+    pub fn last_change(&self) -> SimTime {
+        last_change(&self.cluster.borrow())
+    }
+
     /// How fast time runs.
     pub fn speed(&self) -> Speed {
         self.speed
@@ -251,8 +282,7 @@ impl Session {
         if self.undo.len() >= UNDO_LIMIT {
             self.undo.remove(0);
         }
-        let cluster = self.cluster.borrow().clone();
-        self.undo.push(Snapshot { cluster, line: line.to_owned() });
+        self.undo.push(self.snapshot(line));
         self.shell.remember(line);
         self.shell.start(line);
         self.poll();
@@ -304,7 +334,7 @@ impl Session {
             Control::Pause => self.speed = Speed::Paused,
             Control::Speed(factor) => self.speed = Speed::Times(factor),
             Control::UntilQuiet => self.speed = Speed::UntilQuiet { since: self.now() },
-            Control::Hint | Control::Check | Control::Leave => self.wishes.push(control),
+            Control::Hint | Control::Check | Control::Rollout | Control::Leave => self.wishes.push(control),
         }
         self.acts.truncate(recorded);
     }
@@ -314,10 +344,17 @@ impl Session {
         std::mem::take(&mut self.wishes)
     }
 
-    /// A command that changed nothing in the cluster is not worth an undo.
+    fn snapshot(&self, line: &str) -> Snapshot {
+        let cluster = self.cluster.borrow().clone();
+        Snapshot { cluster, files: self.shell.files(), line: line.to_owned() }
+    }
+
+    /// A command that changed nothing in the cluster and no file is not worth an undo.
     fn forget_useless_snapshot(&mut self) {
         let revision = self.cluster.borrow().api.store.revision();
-        if self.undo.last().is_some_and(|s| s.cluster.api.store.revision() == revision) {
+        let files = self.shell.files();
+        let same = |s: &Snapshot| s.cluster.api.store.revision() == revision && s.files.same(&files);
+        if self.undo.last().is_some_and(same) {
             self.undo.pop();
         }
     }
@@ -430,12 +467,13 @@ impl Session {
         self.poll();
     }
 
-    /// Goes back to before the last command that changed the cluster. Answers that command's line.
+    /// Goes back to before the last command that changed the cluster or a file. Answers that command's line.
     pub fn undo(&mut self) -> Option<String> {
         self.stop_command();
         self.record(Act::Undo);
-        let Snapshot { cluster, line } = self.undo.pop()?;
+        let Snapshot { cluster, files, line } = self.undo.pop()?;
         *self.cluster.borrow_mut() = cluster;
+        self.shell.set_files(files);
         Some(line)
     }
 
@@ -448,8 +486,8 @@ impl Session {
     pub fn reset(&mut self) {
         self.stop_command();
         self.record(Act::Reset);
-        let now = self.cluster.replace(self.beginning.clone());
-        self.undo.push(Snapshot { cluster: now, line: "reset".to_owned() });
+        self.undo.push(self.snapshot("reset"));
+        *self.cluster.borrow_mut() = self.beginning.clone();
     }
 
     /// What was done in this session, with its times. Done again in a new session, it leads to the same state. Beyond
@@ -503,7 +541,7 @@ impl Session {
     /// Why it cannot be done, in a sentence.
     pub fn machine(&mut self, action: &crate::cluster::machines::Action) -> Result<(), String> {
         self.record(Act::Machine(action.clone()));
-        let before = Snapshot { cluster: self.cluster.borrow().clone(), line: action.to_string() };
+        let before = self.snapshot(&action.to_string());
         self.client.machine(action)?;
         self.undo.push(before);
         Ok(())

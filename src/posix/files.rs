@@ -40,6 +40,11 @@ impl Tree {
         Self::default()
     }
 
+    /// Whether both hold the same files.
+    pub fn same(&self, other: &Self) -> bool {
+        self.nodes.ptr_eq(&other.nodes) || self.nodes == other.nodes
+    }
+
     fn node(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
     }

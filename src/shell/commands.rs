@@ -24,6 +24,8 @@ pub enum Control {
     Hint,
     /// Say what is still missing in the step.
     Check,
+    /// Show the roll-out of a Deployment.
+    Rollout,
     /// Let time stand still.
     Pause,
     /// Let time run at so many times its speed.
@@ -57,7 +59,7 @@ const COMMANDS: &[Command] = &[
 ];
 
 /// Commands of the world that are found elsewhere.
-const OTHERS: &[&str] = &["kubectl", "k", "vi", "vim", "nano", "edit", "yq"];
+const OTHERS: &[&str] = &["kubectl", "k", "vi", "vim", "nano", "edit", "watch", "yq"];
 
 pub(super) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
@@ -137,7 +139,7 @@ kubectl COMMAND            talk to the cluster (k is the same)       클러스�
 curl, wget, nslookup, dig  reach Services from outside               클러스터 밖에서 서비스에 접속하기
 vi FILE, kubectl edit      edit in an editor                         편집기로 고치기
 dojo node add|remove|fail|recover NAME   machines of the cluster     클러스터의 머신 다루기
-dojo undo|reset|hint|check|speed         this program itself         이 프로그램 조작하기
+dojo undo|reset|hint|check|rollout|speed this program itself         이 프로그램 조작하기
 history, clear             the terminal                              터미널
 help NAME                  how a command is used                     명령의 사용법 보기
 
@@ -175,6 +177,7 @@ fn man(args: &[String], view: &mut View) -> i32 {
         "kubectl" | "k" => Some("kubectl COMMAND [options]    (see: kubectl --help)".to_owned()),
         "dojo" => Some(DOJO.trim_end().to_owned()),
         "vi" | "vim" | "nano" | "edit" => Some(format!("{name} FILE")),
+        "watch" => Some("watch [-n SECONDS] [-t] COMMAND".to_owned()),
         "yq" => Some("yq [-o json] [-r] FILTER [FILE]".to_owned()),
         _ => tool.map(|tool| tool.usage.to_owned()),
     };
@@ -197,7 +200,7 @@ fn man(args: &[String], view: &mut View) -> i32 {
 const DOJO: &str = "\
 dojo node add NAME [--cpu N] [--memory SIZE] [--gpu N] [--label K=V]... [--taint K=V:EFFECT]...
 dojo node remove|fail|recover NAME
-dojo undo | reset | hint | check
+dojo undo | reset | hint | check | rollout
 dojo speed N|pause|quiet
 ";
 
@@ -209,6 +212,7 @@ fn dojo(args: &[String], view: &mut View) -> i32 {
         ["reset"] => Control::Reset,
         ["hint"] => Control::Hint,
         ["check"] => Control::Check,
+        ["rollout"] => Control::Rollout,
         ["speed", speed] => {
             if let Some(control) = speed_of(speed) {
                 control

@@ -121,6 +121,20 @@ pub(super) fn complete(shell: &Shell, line: &str, cursor: usize) -> Completion {
     finish(start, found)
 }
 
+/// The namespace of the kubeconfig's current context.
+pub(super) fn current_namespace(shell: &Shell) -> String {
+    let found = || {
+        let text = shell.file(&format!("{HOME}/.kube/config"));
+        let document = crate::yaml::parse(&text).ok()?.into_iter().next()?.value;
+        let current = document.get("current-context")?.as_str()?.to_owned();
+        let contexts = document.get("contexts")?.as_array()?.clone();
+        let context =
+            contexts.into_iter().find(|c| c.get("name").and_then(Value::as_str) == Some(&current))?;
+        Some(context.pointer("/context/namespace")?.as_str()?.to_owned())
+    };
+    found().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned())
+}
+
 fn finish(start: usize, mut candidates: Vec<String>) -> Completion {
     candidates.sort();
     candidates.dedup();
@@ -177,7 +191,7 @@ impl Context<'_> {
     fn dojo(&self) -> Vec<String> {
         let words: Vec<&str> = self.words.iter().skip(1).map(String::as_str).collect();
         match words.as_slice() {
-            [] => plain(self.last, owned(&["node", "undo", "reset", "hint", "check", "speed"])),
+            [] => plain(self.last, owned(&["node", "undo", "reset", "hint", "check", "rollout", "speed"])),
             ["node"] => plain(self.last, owned(&["add", "remove", "fail", "recover"])),
             ["node", "remove" | "fail" | "recover"] => plain(self.last, self.names(Kind::Node, "")),
             ["node", "add", ..] => {
@@ -251,23 +265,9 @@ impl Context<'_> {
             }
         }
         if line.namespace.is_empty() {
-            line.namespace = self.current_namespace();
+            line.namespace = current_namespace(self.shell);
         }
         line
-    }
-
-    /// The namespace of the kubeconfig's current context.
-    fn current_namespace(&self) -> String {
-        let found = || {
-            let text = self.shell.file(&format!("{HOME}/.kube/config"));
-            let document = crate::yaml::parse(&text).ok()?.into_iter().next()?.value;
-            let current = document.get("current-context")?.as_str()?.to_owned();
-            let contexts = document.get("contexts")?.as_array()?.clone();
-            let context =
-                contexts.into_iter().find(|c| c.get("name").and_then(Value::as_str) == Some(&current))?;
-            Some(context.pointer("/context/namespace")?.as_str()?.to_owned())
-        };
-        found().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned())
     }
 
     /// Where in the word the candidates begin, and the candidates.

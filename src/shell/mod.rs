@@ -7,6 +7,7 @@ pub mod commands;
 pub mod complete;
 mod host;
 pub mod script;
+mod watch;
 mod world;
 mod yq;
 
@@ -142,6 +143,21 @@ impl Shell {
         *self.world.files.borrow_mut() = kept.files;
         self.world.children.clear();
         self.running = false;
+    }
+
+    /// The learner's files, as they are now.
+    pub fn files(&self) -> Tree {
+        self.world.files.borrow().clone()
+    }
+
+    /// Puts other files in the place of the learner's.
+    pub fn set_files(&mut self, files: Tree) {
+        *self.world.files.borrow_mut() = files;
+    }
+
+    /// The namespace that `kubectl` uses where none is named.
+    pub fn namespace(&self) -> String {
+        complete::current_namespace(self)
     }
 
     /// The working directory as a prompt shows it (`~` for the home directory).

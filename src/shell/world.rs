@@ -166,6 +166,7 @@ impl World for Outside {
         let future: Running = match name {
             "kubectl" | "k" => self.kubectl(call, &streams),
             "vi" | "vim" | "nano" | "edit" | "emacs" => self.editor(call, &streams),
+            "watch" => super::watch::run(self.beside(), call, &streams),
             "yq" => super::yq::run(call, Rc::clone(&self.files), &streams, self.now()),
             name => {
                 if let Some(command) = commands::find(name) {

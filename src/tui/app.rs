@@ -3,7 +3,7 @@
 //! Always holds: drawing reads this and nothing else; only `update` changes it.
 
 use super::keys::Scope;
-use super::overlay::Overlay;
+use super::overlay::{Answer, Dialog, Overlay};
 use super::panes::{Ages, Pane};
 use super::play::{Play, PlayKind};
 use super::prompt::{History, LineEditor};
@@ -69,6 +69,8 @@ pub struct QuizScreen {
     pub chosen: BTreeSet<usize>,
     /// The command typed as an answer.
     pub line: LineEditor,
+    /// Words that its last word could become, after Tab.
+    pub offered: Vec<String>,
     /// The first row shown.
     pub scroll: usize,
 }
@@ -159,7 +161,22 @@ impl App {
         };
         app.read_course();
         app.row = usize::from(!app.can_continue());
+        app.tell();
         app
+    }
+
+    /// Shows what the school has to say about the progress, where nothing else lies over the screen.
+    pub(super) fn tell(&mut self) {
+        if self.overlay.is_some() {
+            return;
+        }
+        let notices = self.school.take_notices();
+        if !notices.is_empty() {
+            let words: Vec<&str> = notices.iter().map(|n| n.get(self.language)).collect();
+            let (title, close) = (self.word(Word::NoticeTitle).to_owned(), self.word(Word::ActClose));
+            let answers = vec![(close.to_owned(), Answer::Cancel)];
+            self.overlay = Some(Overlay::Dialog(Dialog { title, text: words.join("\n\n"), answers, row: 0 }));
+        }
     }
 
     /// A word of the interface.

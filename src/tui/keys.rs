@@ -129,6 +129,7 @@ pub enum Action {
     SetLanguage(crate::course::Language),
     SetSpeed(u32),
     ShowKind(crate::object::Kind),
+    ShowRollout,
     ToggleNamespaces,
     ToggleMouse,
     ToggleGlyphs,

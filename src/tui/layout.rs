@@ -6,12 +6,16 @@
 use super::app::App;
 use super::panes::Pane;
 use super::play::{Play, PlayKind};
+use super::view;
 use ratatui::layout::Rect;
 
 /// From this width on, all panes are shown at once.
 pub const WIDE: u16 = 100;
 /// From this width on, one pane is shown above the prompt.
 pub const MIDDLE: u16 = 70;
+
+/// How many rows the prompt's pane has at least.
+const PROMPT: u16 = 4;
 
 /// How the play screen is divided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +62,14 @@ pub fn layout(area: Rect, app: &App) -> Layout {
     };
     let Some(play) = &app.play else { return layout };
     if area.width >= WIDE {
-        wide(&mut layout, body, play);
-    } else if area.width >= MIDDLE && body.height >= 12 {
-        let above = body.height * 45 / 100;
+        wide(&mut layout, body, (app, play));
+    } else if stacks(area, body, play) {
+        let above = if play.shown == Pane::Lesson {
+            let taken = view::lesson_rows(app, play, area.width);
+            for_text(body.height, taken, play.rows_printed(area.width))
+        } else {
+            body.height * 45 / 100
+        };
         layout.tabs = true;
         layout.panes.push((play.shown, Rect { height: above, ..body }));
         layout.panes.push((Pane::Prompt, Rect { y: body.y + above, height: body.height - above, ..body }));
@@ -71,13 +80,32 @@ pub fn layout(area: Rect, app: &App) -> Layout {
     layout
 }
 
-fn wide(layout: &mut Layout, body: Rect, play: &Play) {
+/// Whether a pane and the prompt are both shown: a lesson needs both sooner than anything else.
+fn stacks(area: Rect, body: Rect, play: &Play) -> bool {
+    (area.width >= MIDDLE && body.height >= 12) || (play.shown == Pane::Lesson && body.height >= 16)
+}
+
+/// How high the lesson's pane is above the prompt: as high as its text, where the prompt does not need the rows. A prompt
+/// that has printed much gets four rows of ten.
+fn for_text(height: u16, text: usize, printed: usize) -> u16 {
+    let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    let most = height.saturating_sub(rows(printed + 2)).max(height * 6 / 10);
+    let most = most.min(height.saturating_sub(PROMPT));
+    rows(text + 1).min(most).max(6)
+}
+
+fn wide(layout: &mut Layout, body: Rect, (app, play): (&App, &Play)) {
     let lesson = play.kind == PlayKind::Lesson;
-    // In a lesson there is more to read above; in the sandbox the prompt takes more.
-    let above = if lesson { body.height * 54 / 100 } else { body.height * 46 / 100 };
-    let above = above.clamp(6, body.height.saturating_sub(6).max(6));
     let left_width =
-        if lesson { (body.width * 38 / 100).clamp(38, 60) } else { (body.width * 40 / 100).clamp(40, 56) };
+        if lesson { (body.width * 42 / 100).clamp(40, 72) } else { (body.width * 40 / 100).clamp(40, 56) };
+    // In a lesson there is more to read above; in the sandbox the prompt takes more.
+    let above = if lesson {
+        let text = view::lesson_rows(app, play, left_width);
+        for_text(body.height, text, play.rows_printed(body.width)).max(body.height / 2)
+    } else {
+        body.height * 46 / 100
+    };
+    let above = above.clamp(6, body.height.saturating_sub(6).max(6));
     let left = Rect { width: left_width, height: above, ..body };
     let right = Rect { x: left.x + left_width + 1, width: body.width - left_width - 1, ..left };
     layout.divider = Some(Rect { x: left.x + left_width, width: 1, ..left });

@@ -14,6 +14,7 @@ pub struct Output {
     entries: Vec<Parsed>,
     first: u64,
     seen: Option<u64>,
+    repainted: u64,
     /// How many rows are below what is shown.
     pub scroll: usize,
 }
@@ -43,6 +44,10 @@ impl Output {
         self.entries.drain(..gone.min(self.entries.len()));
         self.first = transcript.first();
         self.entries.truncate(transcript.entries().len());
+        if std::mem::replace(&mut self.repainted, transcript.repainted()) != transcript.repainted() {
+            let kept = transcript.entries().iter().rposition(|e| matches!(e, Entry::Command { .. }));
+            self.entries.truncate(kept.map_or(0, |at| at + 1));
+        }
         for (i, entry) in transcript.entries().iter().enumerate() {
             let bytes = size(entry);
             match self.entries.get(i) {
@@ -60,6 +65,18 @@ impl Output {
     /// How many rows there are at this width.
     pub fn rows(&self, columns: usize) -> usize {
         self.lines().map(|line| rows_of(line, columns)).sum()
+    }
+
+    /// How many rows there are at this width; counted no further than to `most`.
+    pub fn rows_at_most(&self, columns: usize, most: usize) -> usize {
+        let mut rows = 0;
+        for line in self.entries.iter().rev().flat_map(|e| e.lines.iter()) {
+            rows += rows_of(line, columns);
+            if rows >= most {
+                return most;
+            }
+        }
+        rows
     }
 
     /// The last `height` rows above the lowest `skip`, oldest first.

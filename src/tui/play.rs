@@ -99,6 +99,13 @@ impl Play {
         panes
     }
 
+    /// How many rows the prompt's pane has to show on a screen of this width: what was printed, and the typed line.
+    pub fn rows_printed(&self, width: u16) -> usize {
+        let columns = usize::from(width).saturating_sub(2).max(1);
+        let typed = self.prompt.line.text().split('\n').map(|line| super::text::width(line) / columns + 1);
+        self.output.rows_at_most(columns, 200) + typed.sum::<usize>()
+    }
+
     /// Whether the step asks a question that is not answered yet.
     pub fn question_open(&self) -> bool {
         let question = self.step.as_ref().and_then(|s| s.question.as_ref());

@@ -134,6 +134,39 @@ fn a_quiz() {
 }
 
 #[test]
+fn a_roll_out_as_it_happens() {
+    let line = "kubectl create deployment web --image=nginx:1.26; kubectl expose deployment web --port=80";
+    let mut desk = desk((80, 24), Language::En).text("s").text(line).press(KeyCode::Enter);
+    desk.app.pass(std::time::Duration::from_secs(4), || false);
+    let mut desk = desk.text("dojo rollout").press(KeyCode::Enter);
+    for _ in 0..4 {
+        desk.app.pass(std::time::Duration::from_millis(300), || false);
+        desk.app.refresh();
+    }
+    desk.see("rollout");
+}
+
+#[test]
+fn what_the_prompt_says_beyond_the_commands() {
+    let desk = desk((80, 24), Language::Ko).text("s").text("kubctl get nodes").press(KeyCode::Enter);
+    assert!(desk.screen().contains("혹시 kubectl인가요?"));
+    let desk = desk.text("kubectl create ns shop; kubectl config set-context --current --namespace=shop");
+    let desk = desk.press(KeyCode::Enter);
+    assert_eq!(desk.app.play.as_ref().unwrap().panes.namespace, "shop");
+    // A file is taken back by undo, and the namespace with the file that names it.
+    let desk = desk.text("echo hello > f").press(KeyCode::Enter).text("undo").press(KeyCode::Enter);
+    let desk = desk.text("cat f").press(KeyCode::Enter);
+    assert!(desk.screen().contains("cat: f: No such file or directory"));
+    let desk = desk.text("undo").press(KeyCode::Enter);
+    assert_eq!(desk.app.play.as_ref().unwrap().panes.namespace, "default");
+    let desk = desk.text("watch -n 1 kubectl get ns").press(KeyCode::Enter);
+    let screen = desk.screen();
+    assert!(screen.contains("Every 1.0s: kubectl get ns") && screen.contains("kube-system"), "{screen}");
+    let desk = desk.ctrl('c').ctrl('d');
+    assert_eq!(desk.app.screen, super::app::Screen::Home);
+}
+
+#[test]
 fn letters_always_go_to_the_prompt() {
     let desk = desk((100, 30), Language::En).text("s").press(KeyCode::Esc).text("kubectl");
     assert_eq!(desk.app.play.as_ref().unwrap().prompt.line.text(), "kubectl");

@@ -282,7 +282,7 @@ fn colour(role: Role, name: ThemeName) -> Color {
             Color::LightRed,
         ],
         ThemeName::Terminal | ThemeName::Mono => {
-            [Color::Cyan, Color::Cyan, Color::Green, Color::Blue, Color::Yellow, Color::Red]
+            [Color::Cyan, Color::Cyan, Color::Green, Color::LightBlue, Color::Yellow, Color::Red]
         }
     };
     match role {

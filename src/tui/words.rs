@@ -42,6 +42,25 @@ pub fn fill(word: Word, language: Language, parts: &[&str]) -> String {
 }
 
 words! {
+    // the roll-out
+    RolloutName: "roll-out", "롤아웃";
+    ActShowRollout: "Show the roll-out of a Deployment, with requests through its Service", "Deployment 롤아웃과 Service로 보낸 요청 보기";
+    RolloutHead: "{} of {} updated, {} available", "{1}개 중 {0}개 갱신, {2}개 사용 가능";
+    RolloutPaused: "paused", "일시 중지";
+    RolloutNew: "new", "새 버전";
+    RolloutOld: "old", "옛 버전";
+    RolloutEndpoints: "endpoints", "엔드포인트";
+    RolloutRequests: "requests", "요청";
+    RolloutNobody: "nobody takes requests", "요청을 받을 파드가 없어요";
+    RolloutNoService: "no Service selects these pods: expose them to see requests", "이 파드를 고르는 Service가 없어요. expose하면 요청도 보여요";
+    RolloutGood: "{} answered", "응답 {}";
+    RolloutBad: "{} failed", "실패 {}";
+    RolloutRefused: "refused", "연결 거부";
+    RolloutTimedOut: "no answer", "응답 없음";
+    RolloutCalm: "requests are sent while something changes", "무언가 바뀌는 동안 요청을 보내요";
+    // notices
+    NoticeTitle: "Your progress", "학습 기록";
+    DidYouMean: "Did you mean {}?", "혹시 {}인가요?";
     // home
     Tagline: "Kubernetes, by doing it", "직접 해 보며 배우는 쿠버네티스";
     Continue: "Continue", "이어서 하기";

@@ -107,18 +107,35 @@ impl Network {
     pub fn new(seed: u64) -> Self {
         Self { random: Stream::new(seed, "network", "balance") }
     }
+
+    /// The network as a visitor finds it, whose choices are those of nobody else.
+    pub fn for_visitor(number: u64) -> Self {
+        Self { random: Stream::new(number, "network", "visitor") }
+    }
 }
 
 /// Sends an HTTP request from `from` and walks it to the process that answers: name, Service rules, endpoint, node,
 /// pod, port.
 pub fn http(cluster: &mut Cluster, from: &Point, call: &HttpCall) -> Outcome<HttpReply> {
+    trace(cluster, from, call).1
+}
+
+/// As [`http`], and says which pod it came to.
+pub fn trace(
+    cluster: &mut Cluster,
+    from: &Point,
+    call: &HttpCall,
+) -> (Option<ObjectName>, Outcome<HttpReply>) {
     match locate(cluster, from, &call.host, call.port) {
-        Outcome::Answered(Target::Pod { pod, port }) => kubelet::http_to_pod(cluster, &pod, port, call),
-        Outcome::Answered(Target::ApiServer) => Outcome::Answered(outer::api_server(call)),
-        Outcome::Answered(Target::Internet) => Outcome::Answered(outer::internet(call)),
-        Outcome::Refused => Outcome::Refused,
-        Outcome::TimedOut => Outcome::TimedOut,
-        Outcome::UnknownHost => Outcome::UnknownHost,
+        Outcome::Answered(Target::Pod { pod, port }) => {
+            let outcome = kubelet::http_to_pod(cluster, &pod, port, call);
+            (Some(pod), outcome)
+        }
+        Outcome::Answered(Target::ApiServer) => (None, Outcome::Answered(outer::api_server(call))),
+        Outcome::Answered(Target::Internet) => (None, Outcome::Answered(outer::internet(call))),
+        Outcome::Refused => (None, Outcome::Refused),
+        Outcome::TimedOut => (None, Outcome::TimedOut),
+        Outcome::UnknownHost => (None, Outcome::UnknownHost),
     }
 }
 

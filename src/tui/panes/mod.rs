@@ -5,10 +5,12 @@
 pub mod events;
 pub mod nodes;
 pub mod objects;
+pub mod rollout;
 
 pub use events::EventRow;
 pub use nodes::{NodeRow, PodDot, PodState};
 pub use objects::ObjectTable;
+pub use rollout::Rollout;
 
 use crate::cluster::Cluster;
 use crate::object::{Kind, ObjectKey};
@@ -77,6 +79,8 @@ pub struct Panes {
     pub events: Vec<EventRow>,
     /// The chosen kind.
     pub kind: Kind,
+    /// The roll-out that is shown in the place of the objects.
+    pub rollout: Option<Rollout>,
     /// The namespaces shown.
     pub namespaces: Namespaces,
     /// The prompt's namespace.
@@ -127,6 +131,7 @@ impl Default for Panes {
             objects: ObjectTable::default(),
             events: Vec::new(),
             kind: Kind::Pod,
+            rollout: None,
             namespaces: Namespaces::Current,
             namespace: "default".to_owned(),
             selected: Selected::default(),
@@ -142,15 +147,31 @@ impl Panes {
         let unit = if ages == Ages::Exact { 1 } else { 60 };
         let seen = (cluster.api.store.revision(), cluster.now().seconds() / unit, ages);
         if self.seen == Some(seen) {
-            return false;
+            drop(cluster);
+            return self.rollout.as_mut().is_some_and(|rollout| rollout.ask(session));
         }
         self.seen = Some(seen);
         self.nodes = nodes::rows(&cluster);
         self.events = events::rows(&cluster, self.filter(), ages);
+        let filter = (self.namespaces == Namespaces::Current).then_some(self.namespace.as_str());
+        if let Some(rollout) = &mut self.rollout {
+            rollout.look(&cluster, filter);
+        }
         drop(cluster);
+        if let Some(rollout) = &mut self.rollout {
+            rollout.ask(session);
+        }
         self.objects = objects::table(session.client(), self.kind, self.filter(), ages);
         self.follow();
         true
+    }
+
+    /// Shows the namespace that commands use where they name none.
+    pub fn follow_namespace(&mut self, namespace: String) {
+        if self.namespace != namespace {
+            self.namespace = namespace;
+            self.forget();
+        }
     }
 
     /// Looks again at the next refresh, whatever happened.
@@ -169,6 +190,7 @@ impl Panes {
             Pane::Nodes => {
                 self.nodes.iter().map(|n| ObjectKey::new(Kind::Node, "", n.name.as_str())).collect()
             }
+            Pane::Objects if self.rollout.is_some() => Vec::new(),
             Pane::Objects => self.objects.keys.clone(),
             Pane::Events => self.events.iter().map(|e| e.key.clone()).collect(),
             Pane::Prompt | Pane::Lesson => Vec::new(),
@@ -187,6 +209,11 @@ impl Panes {
 
     /// Moves a pane's selection.
     pub fn step(&mut self, pane: Pane, by: isize) {
+        if let (Pane::Objects, Some(rollout)) = (pane, &mut self.rollout) {
+            rollout.step(by);
+            self.forget();
+            return;
+        }
         let keys = self.keys(pane);
         match pane {
             Pane::Nodes => self.selected.node.step(by, &keys),
@@ -199,14 +226,39 @@ impl Panes {
     /// Shows another kind.
     pub fn show(&mut self, kind: Kind) {
         self.kind = kind;
+        self.rollout = None;
         self.selected.object = Choice::default();
         self.forget();
+    }
+
+    /// Shows the roll-out of a Deployment in the place of objects.
+    pub fn show_rollout(&mut self) {
+        if self.rollout.is_none() {
+            self.rollout = Some(Rollout::default());
+        }
+        self.selected.object = Choice::default();
+        self.forget();
+    }
+
+    /// Shows what stands so many places after what is shown: the roll-out, then the kinds, then again.
+    pub fn turn(&mut self, by: isize) {
+        let count = isize::try_from(KINDS.len()).unwrap_or(1) + 1;
+        let kind = KINDS.iter().position(|k| *k == self.kind).map_or(0, |at| at + 1);
+        let at = if self.rollout.is_some() { 0 } else { kind };
+        let to = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(count);
+        match usize::try_from(to).unwrap_or(0).checked_sub(1) {
+            Some(place) => self.show(KINDS[place]),
+            None => self.show_rollout(),
+        }
     }
 
     /// The object to describe for a pane's selection: for an event, what it is about.
     pub fn subject(&self, pane: Pane) -> Option<ObjectKey> {
         if pane == Pane::Events {
             return self.events.get(self.selected.event.row).and_then(|e| e.about.clone());
+        }
+        if let (Pane::Objects, Some(rollout)) = (pane, &self.rollout) {
+            return rollout.subject.clone();
         }
         self.choice(pane)?.key.clone()
     }

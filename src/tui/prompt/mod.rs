@@ -59,20 +59,8 @@ impl Prompt {
 
     /// Offers completions: a single one is put in, a common beginning as well; otherwise the list opens.
     pub fn offer(&mut self, start: usize, items: Vec<Candidate>) {
-        let typed = self.line.text().get(start..self.line.cursor()).unwrap_or("").to_owned();
-        match items.as_slice() {
-            [] => {}
-            [only] => {
-                let end = if only.insert.ends_with(['/', '=', ':', ',', ' ']) { "" } else { " " };
-                self.line.replace_before(start, &format!("{}{end}", only.insert));
-            }
-            _ => {
-                let common = common_beginning(&items);
-                if common.len() > typed.len() && common.starts_with(&typed) {
-                    self.line.replace_before(start, &common);
-                }
-                self.completions = Some(Completions { start, items, selected: None });
-            }
+        if !put_in(&mut self.line, start, &items).is_empty() {
+            self.completions = Some(Completions { start, items, selected: None });
         }
     }
 
@@ -112,6 +100,26 @@ impl Prompt {
     /// The commands that the search finds.
     pub fn found(&self) -> Vec<&str> {
         self.search.as_ref().map(|s| self.history.search(s.pattern.text())).unwrap_or_default()
+    }
+}
+
+/// Puts the only candidate, or what all of them begin with, into a line. Answers what is left to choose from.
+pub fn put_in(line: &mut LineEditor, start: usize, items: &[Candidate]) -> Vec<String> {
+    let typed = line.text().get(start..line.cursor()).unwrap_or("").to_owned();
+    match items {
+        [] => Vec::new(),
+        [only] => {
+            let end = if only.insert.ends_with(['/', '=', ':', ',', ' ']) { "" } else { " " };
+            line.replace_before(start, &format!("{}{end}", only.insert));
+            Vec::new()
+        }
+        _ => {
+            let common = common_beginning(items);
+            if common.len() > typed.len() && common.starts_with(&typed) {
+                line.replace_before(start, &common);
+            }
+            items.iter().map(|i| i.label.clone()).collect()
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use crate::course::view::HintKind;
 use crate::school::Begin;
 use crate::tui::app::{App, Screen};
 use crate::tui::keys::Action;
+use crate::tui::layout::layout;
 use crate::tui::overlay::Answer;
 use crate::tui::panes::Pane;
 use crate::tui::play::PlayKind;
+use crate::tui::prompt::{complete, put_in};
 use crate::tui::view;
 use crate::tui::words::Word;
 use std::collections::BTreeSet;
@@ -71,13 +73,24 @@ impl App {
         match self.school.next(&mut play.session) {
             Onward::Stays => self.say(self.word(Word::NotDoneYet)),
             Onward::Stepped => {
-                play.shown = Pane::Lesson;
                 play.lesson_scroll = 0;
+                self.show_step();
             }
             Onward::Finished => {
                 self.go_home();
                 self.act(Action::Lessons);
             }
+        }
+    }
+
+    /// Brings the step into sight: where only one pane is shown, it gets the keys; letters lead to the prompt.
+    pub(super) fn show_step(&mut self) {
+        let Some(play) = &mut self.play else { return };
+        play.shown = Pane::Lesson;
+        if layout(self.area, self).panes.len() == 1
+            && let Some(play) = &mut self.play
+        {
+            play.focus = Pane::Lesson;
         }
     }
 
@@ -136,6 +149,7 @@ impl App {
 
     pub(super) fn act_on_quiz(&mut self, action: &Action) {
         let answered = self.quiz_answered();
+        self.quiz.offered.clear();
         let last = view::quiz_last_scroll(self);
         let page = usize::from(self.area.height / 2).max(1);
         match action {
@@ -158,6 +172,7 @@ impl App {
                 self.quiz.option = self.quiz.option.saturating_sub(1);
             }
             Action::Down if self.has_options() && !answered => self.choose_quiz_row(self.quiz.option + 1),
+            Action::Complete => self.complete_answer(),
             Action::Toggle => self.choose_quiz_option(self.quiz.option + 1),
             Action::PageUp => self.quiz.scroll = self.quiz.scroll.min(last).saturating_sub(page),
             Action::PageDown => self.quiz.scroll = (self.quiz.scroll + page).min(last),
@@ -173,6 +188,14 @@ impl App {
         if self.screen == Screen::Quiz {
             self.quiz.view = self.school.quiz(self.language);
         }
+    }
+
+    /// Tab: what can only be one word is put in; otherwise the words are shown below.
+    fn complete_answer(&mut self) {
+        let (line, cursor) = (self.quiz.line.text().to_owned(), self.quiz.line.cursor());
+        let Some(desk) = self.school.quiz_desk() else { return };
+        let (start, items) = complete::candidates(desk, &line, cursor);
+        self.quiz.offered = put_in(&mut self.quiz.line, start, &items);
     }
 
     fn choose_quiz_row(&mut self, row: usize) {

@@ -122,6 +122,7 @@ impl App {
                 self.play = Some(Play::new(PlayKind::Lesson, session, self.history()));
                 self.screen = Screen::Play;
                 self.refresh();
+                self.show_step();
             }
             Err(why) => self.say(why),
         }

@@ -24,6 +24,12 @@ pub use time::Wait;
 impl App {
     /// Takes an event of the terminal. Answers whether the screen may look otherwise now.
     pub fn event(&mut self, event: Event) -> bool {
+        let changed = self.take(event);
+        self.tell();
+        changed
+    }
+
+    fn take(&mut self, event: Event) -> bool {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
             Event::Paste(text) => self.paste(&text),
@@ -73,7 +79,10 @@ impl App {
         }
         match self.screen {
             Screen::Play => self.type_at_play(&text),
-            Screen::Quiz if self.types_an_answer() => self.quiz.line.insert(&text),
+            Screen::Quiz if self.types_an_answer() => {
+                self.quiz.offered.clear();
+                self.quiz.line.insert(&text);
+            }
             Screen::Quiz => {
                 if let Some(number) = key.typed().and_then(|c| c.to_digit(10)) {
                     self.choose_quiz_option(number as usize);
@@ -227,6 +236,7 @@ impl App {
                 | Action::NextKind
                 | Action::PreviousKind
                 | Action::ShowKind(_)
+                | Action::ShowRollout
                 | Action::ToggleNamespaces => self.move_focus(action),
                 _ if self.browsing() => self.act_on_pane(action),
                 _ => self.act_at_prompt(action),

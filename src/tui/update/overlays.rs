@@ -178,6 +178,7 @@ impl App {
         ];
         entries.extend(words.map(|(word, action)| self.entry(self.word(word).to_owned(), action)));
         let mut add = |label: String, action: Action| entries.push(self.entry(label, action));
+        add(self.word(Word::ActShowRollout).to_owned(), Action::ShowRollout);
         for kind in KINDS {
             add(self.fill(Word::ActShowKind, &[kind.info().plural]), Action::ShowKind(*kind));
         }

@@ -4,7 +4,7 @@ use crate::tui::app::App;
 use crate::tui::describe;
 use crate::tui::keys::Action;
 use crate::tui::overlay::{Overlay, Reader};
-use crate::tui::panes::{KINDS, Namespaces, Pane};
+use crate::tui::panes::{Namespaces, Pane};
 use crate::tui::view;
 
 impl App {
@@ -19,9 +19,11 @@ impl App {
             Action::NextPane => play.turn(1),
             Action::PreviousPane => play.turn(-1),
             Action::NextKind | Action::PreviousKind => {
-                let at = KINDS.iter().position(|k| *k == play.panes.kind).unwrap_or(0);
-                let by = if *action == Action::NextKind { 1 } else { KINDS.len() - 1 };
-                play.panes.show(KINDS[(at + by) % KINDS.len()]);
+                play.panes.turn(if *action == Action::NextKind { 1 } else { -1 });
+            }
+            Action::ShowRollout => {
+                play.panes.show_rollout();
+                play.shown = Pane::Objects;
             }
             Action::ShowKind(kind) => {
                 play.panes.show(*kind);

@@ -1,6 +1,6 @@
 //! Time: how fast it runs, what it brings, and how long the program may sleep.
 
-use crate::session::Speed;
+use crate::session::{Entry, Speed};
 use crate::shell::Control;
 use crate::tui::app::App;
 use crate::tui::describe;
@@ -10,7 +10,7 @@ use crate::tui::overlay::{Answer, Dialog, Overlay};
 use crate::tui::panes::{self, Ages};
 use crate::tui::play::{Passed, Play, PlayKind};
 use crate::tui::update::overlays::SPEEDS;
-use crate::tui::words::Word;
+use crate::tui::words::{Word, fill};
 use std::time::Duration;
 
 /// How long nothing must be done before ages are shown by the minute, so that the screen can rest.
@@ -88,6 +88,8 @@ impl App {
             return Wait::No;
         }
         waits.extend(play.until(self.school.due()));
+        let rollout = play.panes.rollout.as_ref().and_then(|r| r.due(&play.session));
+        waits.extend(play.until(rollout));
         if self.rests(idle) {
             waits.extend(play.until_next(60).map(|w| w.max(REFRESH)));
         } else {
@@ -120,10 +122,14 @@ impl App {
         let Some(play) = &mut self.play else { return true };
         play.session.poll();
         play.session.shell().set_columns(u16::try_from(columns).unwrap_or(u16::MAX));
-        let requests = play.session.shell_mut().take_requests();
-        let mut changed = !requests.is_empty();
-        for request in requests {
-            self.grant(request);
+        if let Some(near) = play.session.shell_mut().take_hint() {
+            let note = fill(Word::DidYouMean, language, &[&near]) + "\n";
+            play.session.transcript_mut().push(Entry::Note(note));
+        }
+        let wishes = play.session.take_wishes();
+        let mut changed = !wishes.is_empty();
+        for wish in wishes {
+            self.grant(wish);
         }
         let Some(play) = &mut self.play else { return true };
         if play.kind == PlayKind::Lesson {
@@ -131,6 +137,7 @@ impl App {
             let step = self.school.step(language);
             changed |= play.set_step(step);
         }
+        play.panes.follow_namespace(play.session.shell().namespace());
         changed |= play.panes.refresh(&play.session, ages);
         changed |= play.open_editor();
         changed |= play.output.sync(play.session.transcript(), &theme, columns);
@@ -152,16 +159,18 @@ impl App {
     /// Does what `dojo` asks for at the prompt.
     fn grant(&mut self, request: Control) {
         match request {
-            Control::Undo => self.act(Action::Undo),
-            Control::Reset => self.reset_now(),
             Control::Hint => self.act(Action::Hint),
             // The lesson's pane shows what is missing; it only has to be in sight.
             Control::Check => self.show_lesson(),
-            Control::Clear => self.act(Action::ClearOutput),
+            Control::Rollout => self.act(Action::ShowRollout),
             Control::Leave => self.leave(),
-            Control::Pause => self.act(Action::Pause),
-            Control::UntilQuiet => self.act(Action::UntilQuiet),
-            Control::Speed(factor) => self.act(Action::SetSpeed(factor)),
+            // The session has done these itself.
+            Control::Undo
+            | Control::Reset
+            | Control::Clear
+            | Control::Pause
+            | Control::UntilQuiet
+            | Control::Speed(_) => {}
         }
     }
 

@@ -181,6 +181,9 @@ pub fn pane_name(app: &App, pane: Pane) -> String {
         Pane::Lesson => app.word(Word::LessonPane).to_owned(),
         Pane::Nodes => app.word(Word::NodesPane).to_owned(),
         Pane::Events => app.word(Word::EventsPane).to_owned(),
+        Pane::Objects if app.play.as_ref().is_some_and(|p| p.panes.rollout.is_some()) => {
+            app.word(Word::RolloutName).to_owned()
+        }
         Pane::Objects => app.play.as_ref().map_or(String::new(), |p| p.panes.kind.info().plural.to_owned()),
     }
 }

@@ -44,6 +44,13 @@ pub fn last_scroll(app: &App) -> usize {
     body.len().saturating_sub(usize::from(area.height).saturating_sub(foot.len()))
 }
 
+/// How many rows all of the step takes in a pane of this width.
+pub fn rows(app: &App, play: &Play, width: u16) -> usize {
+    let Some(step) = &play.step else { return 0 };
+    let (body, foot) = parts(app, play, step, inset(Rect { width, height: u16::MAX, ..Rect::default() }));
+    body.len() + foot.len()
+}
+
 fn inset(area: Rect) -> Rect {
     Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
 }
@@ -74,7 +81,7 @@ fn parts(app: &App, play: &Play, step: &StepView, area: Rect) -> (Rows, Rows) {
     }
     let mut checks: Rows = step.checks.iter().flat_map(|c| check_rows(app, c, columns)).collect();
     // Where the checks would fill the pane, they scroll with the text.
-    if !checks.is_empty() && checks.len() * 5 > room * 3 {
+    if !checks.is_empty() && checks.len() * 2 > room {
         body.push(Line::default());
         body.append(&mut checks);
     }

@@ -11,8 +11,9 @@ mod panes;
 mod play;
 mod prompt;
 mod quiz;
+mod rollout;
 
-pub use lesson::last_scroll as lesson_last_scroll;
+pub use lesson::{last_scroll as lesson_last_scroll, rows as lesson_rows};
 pub use overlay::reader_extent;
 pub use panes::row_at;
 pub use prompt::output_size;

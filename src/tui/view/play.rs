@@ -1,6 +1,6 @@
 //! The play screen: its lines, and each pane in its place.
 
-use super::{chrome, editor, lesson, panes, prompt};
+use super::{chrome, editor, lesson, panes, prompt, rollout};
 use crate::tui::app::App;
 use crate::tui::layout::{Layout, below_title, layout};
 use crate::tui::panes::{KINDS, Namespaces, Pane};
@@ -30,7 +30,10 @@ pub fn play(app: &App, frame: &mut Frame<'_>) {
             Pane::Prompt => prompt::prompt(app, play, frame, inside),
             Pane::Lesson => lesson::lesson(app, play, frame, inside),
             Pane::Nodes => panes::nodes(app, play, frame, inside),
-            Pane::Objects => panes::objects(app, play, frame, inside),
+            Pane::Objects => match &play.panes.rollout {
+                Some(shown) => rollout::rollout(app, play, shown, frame, inside),
+                None => panes::objects(app, play, frame, inside),
+            },
             Pane::Events => panes::events(app, play, frame, inside),
         }
     }
@@ -95,14 +98,18 @@ fn tab_names(app: &App, play: &Play, shown: Pane, with_prompt: bool) -> Vec<Span
 
 /// The kinds around the chosen one: from the first, or from the chosen one where it would not fit.
 fn kind_names(app: &App, play: &Play, columns: usize) -> Vec<Span<'static>> {
-    let at = KINDS.iter().position(|k| *k == play.panes.kind).unwrap_or(0);
-    let wide: usize = KINDS.iter().take(at + 1).map(|k| k.info().plural.len() + 3).sum();
-    let skip = if wide + 2 > columns { at } else { 0 };
-    let kind = |kind: &crate::object::Kind| {
-        let chosen = *kind == play.panes.kind;
-        name(app, kind.info().plural.to_owned(), chosen && play.focus == Pane::Objects, chosen)
-    };
-    KINDS.iter().skip(skip).map(kind).collect()
+    let rolling = play.panes.rollout.is_some();
+    let kinds = KINDS.iter().map(|kind| (kind.info().plural, !rolling && *kind == play.panes.kind));
+    let all: Vec<(&str, bool)> =
+        std::iter::once((app.word(Word::RolloutName), rolling)).chain(kinds).collect();
+    let at = all.iter().position(|(_, chosen)| *chosen).unwrap_or(0);
+    let wide: usize = all.iter().take(at + 1).map(|(word, _)| text::width(word) + 3).sum();
+    // Pods, which most look at, stand first where there is no room for all.
+    let skip = if wide + 2 > columns { at } else { usize::from(!rolling) };
+    let shown = all.iter().skip(skip).chain(all.iter().take(skip));
+    shown
+        .map(|(word, chosen)| name(app, (*word).to_owned(), *chosen && play.focus == Pane::Objects, *chosen))
+        .collect()
 }
 
 /// What stands at the right end of a title row.

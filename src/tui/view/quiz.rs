@@ -14,6 +14,9 @@ use ratatui::text::{Line, Span};
 /// How wide the text is at most.
 const COLUMN: u16 = 84;
 
+/// How many rows of offered words are shown.
+const OFFERED: usize = 3;
+
 /// Draws it.
 pub fn quiz(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
@@ -22,7 +25,7 @@ pub fn quiz(app: &App, frame: &mut Frame<'_>) {
     let Some(quiz) = &app.quiz.view else { return };
     let body = body(area);
     let rows = rows(app, quiz, usize::from(body.width));
-    let answer = u16::from(app.types_an_answer()) * 2;
+    let answer = answer_height(app, body.width);
     let text_area = Rect { height: body.height.saturating_sub(answer), ..body };
     let last = rows.len().saturating_sub(text_area.height.into());
     let scroll = app.quiz.scroll.min(last);
@@ -44,7 +47,7 @@ pub fn quiz(app: &App, frame: &mut Frame<'_>) {
 pub fn last_scroll(app: &App) -> usize {
     let Some(quiz) = &app.quiz.view else { return 0 };
     let body = body(app.area);
-    let answer = usize::from(app.types_an_answer()) * 2;
+    let answer = usize::from(answer_height(app, body.width));
     let height = usize::from(body.height).saturating_sub(answer);
     rows(app, quiz, usize::from(body.width)).len().saturating_sub(height)
 }
@@ -69,7 +72,7 @@ fn rows(app: &App, quiz: &QuizView, columns: usize) -> Vec<Line<'static>> {
     if rows.last().is_some_and(|r| text::line_width(r) > 0) {
         rows.push(Line::default());
     }
-    rows.push(Line::styled(app.word(word), app.theme.style(Role::Dim)));
+    rows.extend(text::wrap_plain(app.word(word), app.theme.style(Role::Dim), columns, 0));
     rows
 }
 
@@ -97,6 +100,25 @@ fn end_rows(app: &App, quiz: &QuizView, columns: usize) -> Vec<Line<'static>> {
     rows
 }
 
+/// How many rows the answer's line takes, with the words that are offered for it.
+fn answer_height(app: &App, width: u16) -> u16 {
+    if !app.types_an_answer() {
+        return 0;
+    }
+    2 + u16::try_from(offered(app, width).len()).unwrap_or(0)
+}
+
+fn offered(app: &App, width: u16) -> Vec<Line<'static>> {
+    let words = app.quiz.offered.join("  ");
+    let columns = usize::from(width).saturating_sub(4).max(1);
+    let mut rows = text::wrap_plain(&words, app.theme.style(Role::Dim), columns, 0);
+    if words.is_empty() {
+        rows.clear();
+    }
+    rows.truncate(OFFERED);
+    rows.into_iter().map(|row| super::pushed(super::pushed(row))).collect()
+}
+
 /// The line for a command as an answer.
 fn answer_line(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let line = &app.quiz.line;
@@ -110,6 +132,9 @@ fn answer_line(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Span::styled(shown.replace('\n', " "), app.theme.style(Role::Strong)),
     ]);
     super::lines(frame, area, [text::fit(words, area.width.into())]);
+    let offered = offered(app, area.width);
+    let below = Rect { y: area.y + 1, height: u16::try_from(offered.len()).unwrap_or(1), ..area };
+    super::lines(frame, below, offered);
     if app.overlay.is_none() {
         let x = area.x + 2 + u16::try_from(before - skip.min(before)).unwrap_or(0);
         frame.set_cursor_position(Position::new(x, area.y));
