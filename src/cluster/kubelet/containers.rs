@@ -279,8 +279,10 @@ fn start(cx: &mut Context, run: &mut PodRun, index: usize) {
             run.report_by(now + timing::NOTICE + cx.jitter(timing::NOTICE_SPREAD));
         }
         Err(why) => {
+            // What cannot be found is noticed by the container's own init.
+            let init = if why.starts_with("exec: ") { "error during container init: " } else { "" };
             let text = format!(
-                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: {why}"
+                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: {init}{why}"
             );
             notes::of_container(cx, index, true, "Failed", format!("Error: {text}"));
             let ended = Ended {
@@ -349,10 +351,15 @@ fn main_ended(cx: &mut Context, run: &mut PodRun, index: usize, code: i32) {
     if let Some(log) = &mut container.log {
         log.flush(now);
     }
+    let oom = container.body.as_ref().is_some_and(|b| b.oom);
     let message = super::volumes::termination_message(cx, run, index, code);
     let ended = Ended {
         code,
-        reason: if code == 0 { "Completed" } else { "Error" },
+        reason: match code {
+            _ if oom => "OOMKilled",
+            0 => "Completed",
+            _ => "Error",
+        },
         message,
         started: since,
         finished: now,
@@ -489,7 +496,7 @@ pub(super) fn stop(cx: &mut Context, run: &mut PodRun, index: usize, grace_secon
     let hook = hook.map_or(Hook::Over, super::hooks::ask);
     *kill = Some(Box::new(Kill { deadline, hook }));
     if hook == Hook::Over {
-        super::hooks::signal_main(container, 15, now);
+        super::hooks::ask_to_end(cx, run, index);
     }
     notes::of_container(cx, index, false, "Killing", message);
 }

@@ -8,6 +8,7 @@ use super::{Context, containers, notes, run_mut, run_of};
 use crate::cluster::Cluster;
 use crate::cluster::workload::process::{self, Sink};
 use crate::cluster::workload::rootfs::Spot;
+use crate::cluster::workload::{images, texts};
 use crate::object::{ObjectName, Pod, SimTime};
 use k8s_openapi::api::core::v1::LifecycleHandler;
 use std::sync::Arc;
@@ -109,7 +110,7 @@ pub(super) fn drive(cx: &mut Context, run: &mut PodRun, index: usize) {
     if let Stage::Running { kill: Some(kill), .. } = &mut container.stage {
         kill.hook = Hook::Over;
     }
-    signal_main(container, 15, now);
+    ask_to_end(cx, run, index);
     if status != 0 {
         notes::of_container(cx, index, true, "FailedPreStopHook", "PreStopHook failed");
     }
@@ -136,6 +137,30 @@ fn reap(container: &mut ContainerRun, hook: Hook) {
     if let (Hook::Process(pid), Some(body)) = (hook, &mut container.body) {
         body.processes.retain(|p| p.pid != pid);
     }
+}
+
+/// Sends process 1 the signal that its image asks to be stopped with; a server says goodbye.
+pub(super) fn ask_to_end(cx: &mut Context, run: &mut PodRun, index: usize) {
+    let (pod, now) = (cx.pod.clone(), cx.now);
+    let Some((spec, _)) = spec_of(&pod, index) else { return };
+    let image = images::of(spec.image.as_deref().unwrap_or(""));
+    let container = &mut run.containers[index];
+    let serves = container.body.as_ref().is_some_and(|b| process::is_server(b));
+    if serves && image.sigterm.is_some() && !image.texts.bye.is_empty() {
+        let (name, how, worker) = match image.stop_signal {
+            3 => ("SIGQUIT", "shutting down", "gracefully shutting down"),
+            _ => ("SIGTERM", "exiting", "signal 15 (SIGTERM) received from 1, exiting"),
+        };
+        let text = texts::fill(image.texts.bye, &|key| match key {
+            "signal" => Some(image.stop_signal.to_string()),
+            "signame" => Some(name.to_owned()),
+            "how" => Some(how.to_owned()),
+            "worker" => Some(worker.to_owned()),
+            key => texts::known(key, &pod, spec, now),
+        });
+        container.log.get_or_insert_with(Default::default).write(now, text.as_bytes());
+    }
+    signal_main(container, if serves { image.stop_signal } else { 15 }, now);
 }
 
 /// Signals process 1, and with the last signal everything in the container.

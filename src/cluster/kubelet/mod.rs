@@ -11,6 +11,7 @@ mod ending;
 pub(crate) mod environment;
 mod hooks;
 pub mod log;
+pub mod metrics;
 mod node;
 mod notes;
 mod probes;
@@ -184,6 +185,11 @@ pub fn run(cluster: &mut Cluster, node: &str, wake: Wake) {
         Wake::Joined => node::joined(cluster, node),
         Wake::Booted => node::booted(cluster, node),
     }
+}
+
+/// Whether a pod's sandbox is connected to the network.
+pub(crate) fn has_address(cluster: &Cluster, node: &str, pod: &ObjectName) -> bool {
+    run_of(cluster, node, pod).is_some_and(|r| r.sandbox == run::Sandbox::Ready)
 }
 
 /// Where a pod runs: its node's kubelet has it, and the node has power.

@@ -9,6 +9,7 @@ use super::volumes::Volumes;
 use crate::cluster::workload::files::Tree;
 use crate::cluster::workload::process::Process;
 use crate::cluster::workload::rootfs::Rootfs;
+use crate::cluster::workload::usage::Work;
 use crate::object::{Pod, SimTime};
 use k8s_openapi::api::core::v1::Container;
 use std::sync::Arc;
@@ -223,6 +224,10 @@ pub struct Body {
     pub image: u32,
     /// Where the postStart hook is.
     pub post_start: Option<Hook>,
+    /// CPU time that its processes spent on what comes and goes.
+    pub work: Work,
+    /// Whether the kernel ended it for its memory.
+    pub oom: bool,
 }
 
 /// What kind of container it is, which decides when it starts and what its end means.

@@ -468,3 +468,65 @@ fn nginx_reads_its_configuration_and_an_image_can_be_changed() {
         lab.events()
     );
 }
+
+#[test]
+fn memory_limits_and_use() {
+    let stress = |limit: &str, vm: &str| {
+        json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "polinux/stress",
+            "resources": {"limits": {"memory": limit, "cpu": "500m"}},
+            "command": ["stress"], "args": ["--vm", "1", "--vm-bytes", vm, "--vm-hang", "1", "--cpu", "1"]}]})
+    };
+    let mut lab = Lab::new();
+    lab.pod(stress("100Mi", "250M")).seconds(5);
+    assert_eq!(lab.line(), "Failed false 0 terminated/OOMKilled");
+    assert_eq!(lab.get().unwrap()["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 137);
+
+    let mut lab = Lab::new();
+    lab.pod(stress("300Mi", "250M")).seconds(10);
+    let pod = lab.cluster.api.store.find::<Pod>("default", "p").unwrap().clone();
+    assert_eq!(metrics::of_pod(&lab.cluster, &pod), None, "it has not run for a whole window");
+    let before = lab.cluster.queue.len();
+    lab.seconds(30);
+    let used = metrics::of_pod(&lab.cluster, &pod).unwrap();
+    assert_eq!((used[0].usage.cpu_nano, used[0].usage.memory), (500_000_000, 250 << 20));
+    assert!(lab.cluster.queue.len() <= before, "a load at rest wakes nobody");
+    let node = metrics::of_node(&lab.cluster, "worker-1").unwrap();
+    assert!(node.cpu_nano >= 500_000_000 && node.memory > 600 << 20, "{node:?}");
+
+    // Too little for the image itself, and too little for anything.
+    for (limit, expected) in
+        [("64Mi", "Failed false 0 terminated/OOMKilled"), ("1Mi", "Failed false 0 terminated/StartError")]
+    {
+        let mut lab = Lab::new();
+        lab.pod(json!({"restartPolicy": "Never", "containers": [{"name": "c", "image": "mysql:8.4",
+            "env": [{"name": "MYSQL_ROOT_PASSWORD", "value": "x"}], "resources": {"limits": {"memory": limit}}}]}));
+        lab.seconds(20);
+        assert_eq!(lab.line(), expected);
+    }
+}
+
+#[test]
+fn databases_ask_for_a_password_once() {
+    let mysql = |env: Value| {
+        json!({"containers": [{"name": "c", "image": "mysql:8.4", "env": env,
+            "volumeMounts": [{"name": "d", "mountPath": "/var/lib/mysql"}]}],
+            "volumes": [{"name": "d", "hostPath": {"path": "/data"}}]})
+    };
+    let mut lab = Lab::new();
+    lab.pod(mysql(json!([]))).seconds(6);
+    assert_eq!(lab.line(), "Running false 1 waiting/CrashLoopBackOff");
+    let key = ObjectKey::new(Kind::Pod, "default", "p");
+    let origin = crate::cluster::origin("test", None);
+    lab.cluster.api.delete(&key, &DeleteOptions::default(), &origin).unwrap();
+    lab.seconds(5);
+    lab.pod(mysql(json!([{"name": "MYSQL_ROOT_PASSWORD", "value": "x"}]))).seconds(8);
+    let pod = ObjectName::new("default", "p");
+    assert!(!listens(&lab.cluster, &pod, 3306), "it is still initializing");
+    lab.seconds(10);
+    assert!(listens(&lab.cluster, &pod, 3306));
+    lab.delete().seconds(5);
+    assert_eq!(lab.line(), "gone");
+    // What is in its volume needs no password.
+    lab.pod(mysql(json!([]))).seconds(5);
+    assert!(listens(&lab.cluster, &pod, 3306));
+}

@@ -62,7 +62,8 @@ pub fn route(cluster: &mut Cluster, from: &Point, address: &str, port: u16) -> O
 pub fn pod_reachable(cluster: &Cluster, name: &ObjectName) -> bool {
     let Some(pod) = cluster.api.store.fetch::<Pod>(name) else { return false };
     let Some(node) = &pod.spec.node_name else { return false };
-    node_up(cluster, node) && pod.status.pod_ip.is_some()
+    // Its first process may speak before its status tells the address.
+    node_up(cluster, node) && (pod.status.pod_ip.is_some() || kubelet::has_address(cluster, node, name))
 }
 
 /// Whether a node's machine has power.

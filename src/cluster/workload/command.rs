@@ -1,8 +1,9 @@
 //! From a command line to a program: which server, shell or tool it is, and whether the image has it.
 
 use super::images::{Behaviour, Image, Shell};
+use super::load;
 use super::process::{Program, plain_server, server_program};
-use super::server::Server;
+use super::server::{Server, Startup};
 use crate::cluster::kubelet::environment;
 use crate::cluster::kubelet::run::NEVER;
 use crate::object::{Pod, SECOND, SimTime};
@@ -61,6 +62,7 @@ const SERVERS: &[(&str, Behaviour, &[u16])] = &[
     ("postgres", Behaviour::Postgres, &[5432]),
     ("mysqld", Behaviour::Mysql, &[3306]),
     ("mariadbd", Behaviour::Mysql, &[3306]),
+    ("apache2-foreground", Behaviour::Says, &[80]),
     ("mongod", Behaviour::Daemon, &[27017]),
     ("memcached", Behaviour::Daemon, &[11211]),
     ("rabbitmq-server", Behaviour::Daemon, &[5672]),
@@ -122,34 +124,48 @@ pub fn is_shell(name: &str, image: &Image) -> bool {
     match (image.shell, name) {
         (Shell::None, _) => false,
         (_, "sh") | (Shell::Busybox, "ash") | (Shell::Debian, "bash" | "dash") => true,
-        (Shell::Busybox, "bash") => {
-            image.repository.ends_with("/bash") || image.repository.ends_with("netshoot")
-        }
-        (Shell::Busybox, "zsh") => image.repository.ends_with("netshoot"),
+        (_, "bash" | "zsh") => image.tools.contains(&name),
         _ => false,
     }
 }
 
-/// Tools that only some images have.
-const RARE: &[(&str, &[&str])] = &[
-    ("curl", &["nginx", "curl", "netshoot", "agnhost", "python", "node"]),
-    ("dig", &["netshoot", "agnhost"]),
-    ("jq", &["netshoot"]),
-    ("yq", &[]),
-    ("kubectl", &[]),
-    ("vi", &["busybox", "alpine", "netshoot", "curl", "bash"]),
-    ("ps", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost", "python", "node"]),
-    ("wget", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost", "python", "node"]),
-    ("nslookup", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost"]),
-    ("nc", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost"]),
-    ("ping", &["busybox", "alpine", "netshoot", "curl", "bash", "agnhost"]),
-    ("telnet", &["busybox", "netshoot"]),
-    ("httpd", &["busybox", "httpd"]),
-    ("tree", &["busybox", "alpine"]),
-    ("column", &["debian", "ubuntu"]),
-    ("edit", &[]),
-    ("nano", &[]),
+/// Tools that only some images have: those that the table gives them, those of busybox, and images that nobody knows.
+const RARE: &[&str] = &[
+    "bash",
+    "column",
+    "curl",
+    "dig",
+    "edit",
+    "httpd",
+    "jq",
+    "kubectl",
+    "mariadb",
+    "mariadb-admin",
+    "mongosh",
+    "mysql",
+    "mysqladmin",
+    "nano",
+    "nc",
+    "nginx",
+    "nslookup",
+    "pg_isready",
+    "ping",
+    "ps",
+    "psql",
+    "rabbitmqctl",
+    "redis-cli",
+    "redis-server",
+    "telnet",
+    "tree",
+    "vi",
+    "wget",
+    "yq",
+    "zsh",
 ];
+/// Those of them that busybox has.
+const OF_BUSYBOX: &[&str] = &["httpd", "nc", "nslookup", "ping", "ps", "telnet", "tree", "vi", "wget"];
+/// Those of them that an image outside the table has.
+const OF_ANY: &[&str] = &["curl", "dig", "nc", "nslookup", "ping", "ps", "telnet", "wget", "jq", "vi"];
 
 /// Whether an image has a tool.
 pub fn has_tool(name: &str, image: &Image) -> bool {
@@ -162,11 +178,14 @@ pub fn has_tool(name: &str, image: &Image) -> bool {
     if matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh") {
         return false;
     }
-    let last = base(image.repository);
-    match RARE.iter().find(|(n, _)| *n == name) {
-        Some((_, images)) => image.behaviour == Behaviour::Generic || images.contains(&last),
-        None => posix::tools::TOOLS.iter().any(|t| t.name == name) || OWN.contains(&name),
+    if RARE.contains(&name) {
+        let own = image.entrypoint.iter().chain(image.cmd).any(|w| base(w) == name);
+        return own
+            || image.tools.contains(&name)
+            || (image.shell == Shell::Busybox && OF_BUSYBOX.contains(&name))
+            || (image.behaviour == Behaviour::Generic && OF_ANY.contains(&name));
     }
+    posix::tools::TOOLS.iter().any(|t| t.name == name) || OWN.contains(&name)
 }
 
 /// Commands that a container's world knows beside the text tools.
@@ -192,6 +211,16 @@ pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Opti
     // An image's entry point hands over to what follows it.
     if start.image.entrypoint.first() == Some(&name.as_str()) && is_wrapper(plain) && argv.len() > 1 {
         let given = Start { given: start.given, ..*start };
+        // Options alone are for the image's own program; some entry points take any other word for its argument too.
+        let own = start.image.cmd.first().filter(|own| {
+            let unknown = base(own) == "curl" && exists(&argv[1], start.image, start.spec).is_err();
+            argv[1].starts_with('-') || unknown
+        });
+        if let Some(own) = own {
+            let whole: Vec<String> =
+                std::iter::once((*own).to_owned()).chain(argv[1..].iter().cloned()).collect();
+            return program(&whole, &given);
+        }
         if argv[1..].iter().map(String::as_str).eq(start.image.cmd.iter().copied()) {
             return own_program(&argv[1..], &given);
         }
@@ -204,7 +233,10 @@ pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Opti
     }
     exists(name, start.image, start.spec)?;
     if let Some(found) = server_of(argv, start) {
-        return Ok(found);
+        return Ok(as_own(found, start));
+    }
+    if let Some(load) = load::of_command(argv, start.image.repository, now) {
+        return Ok((Program::Load(Box::new(load)), now, None));
     }
     if start.image.behaviour == Behaviour::System {
         return Ok((plain_server(start.image, start.spec), NEVER, None));
@@ -227,6 +259,28 @@ pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Opti
     Ok((program, wake, None))
 }
 
+/// The server that an image is made for: it ends, starts and listens as the table says.
+fn as_own(started: Started, start: &Start) -> Started {
+    let (mut program, mut wake, said) = started;
+    let image = start.image;
+    if let Program::Server(server) = &mut program
+        && server.behaviour == image.behaviour
+        && !matches!(image.behaviour, Behaviour::Generic | Behaviour::System)
+    {
+        server.ends = image.sigterm;
+        let variable = Some(image.port_variable).filter(|v| !v.is_empty());
+        if let Some(port) = variable.and_then(|v| start.environment.get(v)?.parse().ok()) {
+            server.ports = vec![port];
+        }
+        if image.starts_after_ms > 0 || image.needs.is_some() {
+            server.startup = Startup::Due;
+            server.listens_at = NEVER;
+            wake = start.now;
+        }
+    }
+    (program, wake, said)
+}
+
 fn is_wrapper(name: &str) -> bool {
     name.ends_with("entrypoint.sh") || name == "go-runner" || name == "tini"
 }
@@ -234,6 +288,9 @@ fn is_wrapper(name: &str) -> bool {
 /// What an image does by itself.
 fn own_program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Option<String>), String> {
     let image = start.image;
+    if let Some(load) = load::of_command(argv, image.repository, start.now) {
+        return Ok((Program::Load(Box::new(load)), start.now, None));
+    }
     match image.behaviour {
         Behaviour::Shell | Behaviour::Tool => {
             let plain = argv.first().map_or("", |n| base(n));
@@ -246,7 +303,8 @@ fn own_program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Opti
         }
         Behaviour::Hello => Ok((Program::Ends(0), start.now + SECOND / 50, Some(HELLO.to_owned()))),
         _ => {
-            server_of(argv, start).ok_or(()).or_else(|()| Ok((plain_server(image, start.spec), NEVER, None)))
+            let plain = || (plain_server(image, start.spec), NEVER, None);
+            Ok(as_own(server_of(argv, start).unwrap_or_else(plain), start))
         }
     }
 }
@@ -294,7 +352,6 @@ pub fn server_of(argv: &[String], start: &Start) -> Option<(Program, SimTime, Op
     }
     let (_, behaviour, ports) = SERVERS.iter().find(|(n, _, _)| *n == plain).copied()?;
     match behaviour {
-        Behaviour::Mysql => Some(mysql(start)),
         Behaviour::HttpEcho => Some(http_echo(rest, start)),
         Behaviour::Agnhost => Some(agnhost(rest)),
         Behaviour::Redis => {
@@ -329,32 +386,6 @@ fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
         let rest = a.strip_prefix(name)?;
         rest.strip_prefix('=').or((!name.starts_with("--") && !rest.is_empty()).then_some(rest))
     })
-}
-
-fn mysql(start: &Start) -> Started {
-    let maria = start.image.repository.contains("mariadb");
-    let mut names = vec!["MYSQL_ROOT_PASSWORD", "MYSQL_ALLOW_EMPTY_PASSWORD", "MYSQL_RANDOM_ROOT_PASSWORD"];
-    if maria {
-        names.extend([
-            "MARIADB_ROOT_PASSWORD",
-            "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
-            "MARIADB_RANDOM_ROOT_PASSWORD",
-        ]);
-    }
-    if names.iter().any(|n| start.environment.get(n).is_some_and(|v| !v.is_empty())) {
-        return (server_program(Server::new(Behaviour::Mysql, vec![3306], None)), NEVER, None);
-    }
-    let time = super::server::timestamp(start.now).strftime("%Y-%m-%d %H:%M:%S+00:00").to_string();
-    let text = if maria {
-        format!(
-            "{time} [Note] [Entrypoint]: Entrypoint script for MariaDB Server started.\n{time} [ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n\tYou need to specify one of MARIADB_ROOT_PASSWORD, MARIADB_ROOT_PASSWORD_HASH, MARIADB_ALLOW_EMPTY_ROOT_PASSWORD and MARIADB_RANDOM_ROOT_PASSWORD\n"
-        )
-    } else {
-        format!(
-            "{time} [Note] [Entrypoint]: Entrypoint script for MySQL Server started.\n{time} [Note] [Entrypoint]: Switching to dedicated user 'mysql'\n{time} [Note] [Entrypoint]: Entrypoint script for MySQL Server started.\n{time} [ERROR] [Entrypoint]: Database is uninitialized and password option is not specified\n    You need to specify one of the following as an environment variable:\n    - MYSQL_ROOT_PASSWORD\n    - MYSQL_ALLOW_EMPTY_PASSWORD\n    - MYSQL_RANDOM_ROOT_PASSWORD\n"
-        )
-    };
-    (Program::Ends(1), start.now + SECOND / 2, Some(text))
 }
 
 fn http_echo(args: &[String], start: &Start) -> Started {
@@ -411,6 +442,9 @@ pub fn exec_program(argv: &[String], start: &Start, terminal: bool) -> Result<(P
         }
         None => Machine::command(argv, start.environment.all(), cwd),
     };
+    if let Some(load) = load::of_command(argv, start.image.repository, start.now) {
+        return Ok((Program::Load(Box::new(load)), start.now));
+    }
     let machine = machine.numbered_from(first).on_terminal(terminal);
     Ok((Program::Shell(Some(Box::new(machine))), start.now))
 }

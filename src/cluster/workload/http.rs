@@ -1,9 +1,11 @@
 //! Requests that reach a pod: which of its processes listens, and what it answers.
 
+use super::images;
 use super::process::Program;
 use super::rootfs::Spot;
 use super::server::{self, Server, Visit};
 use crate::cluster::Cluster;
+use crate::cluster::kubelet::run::spec_of;
 use crate::cluster::kubelet::{Place, log::Log, place_of, run_mut, run_of};
 use crate::cluster::network::{HttpCall, HttpReply, Outcome};
 use crate::object::ObjectName;
@@ -59,11 +61,19 @@ pub fn http_to_pod(
         Outcome::UnknownHost => return Outcome::UnknownHost,
     };
     let visit = Visit { spot: &spot, port, call };
-    let answer = server::answer(cluster, &server, &visit);
+    let mut answer = server::answer(cluster, &server, &visit);
     let now = cluster.now();
+    let image = spot
+        .object(cluster)
+        .and_then(|p| spec_of(&p, spot.index).map(|(s, _)| images::of(s.image.as_deref().unwrap_or(""))));
+    let cost = image.map_or(0, |i| i.request_cpu_micros * 1_000);
+    answer.reply.took += cost;
     if let Some(container) =
         run_mut(cluster, &spot.node, &spot.pod).and_then(|r| r.containers.get_mut(spot.index))
     {
+        if let Some(body) = &mut container.body {
+            body.work.add(now, cost);
+        }
         if let Some(line) = &answer.log {
             container.log.get_or_insert_with(|| Box::new(Log::default())).write(now, line.as_bytes());
         }

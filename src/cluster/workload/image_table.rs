@@ -1,8 +1,14 @@
-//! The table of images: repositories, the versions that they have, sizes, entry points, ports.
+//! The table of images, read once from `assets/images.yaml`: repositories, their versions, sizes, entry points, ports.
 //!
-//! To add an image, add an entry; what is not said is as in [`PLAIN`].
+//! Always holds: what is not said of an image is as in [`PLAIN`]. The table never changes, so its parts are static.
 
-use super::images::{Behaviour, Image, Shell};
+use super::images::{Behaviour, Image, Needs, Shell, Texts};
+use crate::object::quantity::Quantity;
+use crate::yaml;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+const TEXT: &str = include_str!("../../../assets/images.yaml");
 
 /// A plain server: what an image outside the table is.
 pub(super) const PLAIN: Image = Image {
@@ -12,569 +18,190 @@ pub(super) const PLAIN: Image = Image {
     entrypoint: &[],
     cmd: &[],
     ports: &[],
+    port_variable: "",
     user: "",
     env: &[],
     workdir: "/",
     behaviour: Behaviour::Generic,
     shell: Shell::Debian,
+    tools: &[],
+    memory: 10 << 20,
+    cpu_milli: 0,
+    request_cpu_micros: 400,
+    sigterm: Some(0),
+    stop_signal: 15,
+    starts_after_ms: 0,
+    starts_again_after_ms: 0,
+    data: "",
+    needs: None,
+    texts: &NO_TEXTS,
 };
 
-const KUBERNETES: &[&str] = &["v1.32", "v1.33", "v1.34", "v1.35", "v1.36"];
+const NO_TEXTS: Texts =
+    Texts { log: "", log_ready: "", again: "", again_ready: "", bye: "", access: "", answer: "" };
 
-/// The table.
-pub const IMAGES: &[Image] = &[
-    Image {
-        repository: "docker.io/library/nginx",
-        versions: &[
-            "1.7",
-            "1.8",
-            "1.9",
-            "1.10",
-            "1.11",
-            "1.12",
-            "1.13",
-            "1.14",
-            "1.15",
-            "1.16",
-            "1.17",
-            "1.18",
-            "1.19",
-            "1.20",
-            "1.21",
-            "1.22",
-            "1.23",
-            "1.24",
-            "1.25",
-            "1.26",
-            "1.27",
-            "1.28",
-            "1.29",
-            "1.30",
-            "1.31",
-            "1",
-            "latest",
-            "stable",
-            "mainline",
-            "alpine",
-            "stable-alpine",
-            "mainline-alpine",
-            "perl",
-            "bookworm",
-        ],
-        size: 71_005_258,
-        entrypoint: &["/docker-entrypoint.sh"],
-        cmd: &["nginx", "-g", "daemon off;"],
-        ports: &[80],
-        env: &[("NGINX_VERSION", "{version}"), ("PKG_RELEASE", "1~bookworm")],
-        behaviour: Behaviour::Nginx,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/httpd",
-        versions: &["2.2", "2.4", "2", "latest", "alpine"],
-        size: 58_000_000,
-        cmd: &["httpd-foreground"],
-        ports: &[80],
-        env: &[("HTTPD_PREFIX", "/usr/local/apache2"), ("HTTPD_VERSION", "{version}")],
-        workdir: "/usr/local/apache2",
-        behaviour: Behaviour::Httpd,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/busybox",
-        versions: &[
-            "1.24", "1.25", "1.26", "1.27", "1.28", "1.29", "1.30", "1.31", "1.32", "1.33", "1.34", "1.35",
-            "1.36", "1.37", "1", "latest", "stable", "glibc", "musl", "uclibc", "unstable",
-        ],
-        size: 2_220_094,
-        cmd: &["sh"],
-        behaviour: Behaviour::Shell,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/alpine",
-        versions: &[
-            "3.12", "3.13", "3.14", "3.15", "3.16", "3.17", "3.18", "3.19", "3.20", "3.21", "3.22", "3.23",
-            "3", "latest", "edge",
-        ],
-        size: 3_644_000,
-        cmd: &["/bin/sh"],
-        behaviour: Behaviour::Shell,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/debian",
-        versions: &[
-            "10",
-            "11",
-            "12",
-            "13",
-            "latest",
-            "stable",
-            "bookworm",
-            "bullseye",
-            "trixie",
-            "stable-slim",
-            "testing",
-        ],
-        size: 48_480_000,
-        cmd: &["bash"],
-        behaviour: Behaviour::Shell,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/ubuntu",
-        versions: &[
-            "18.04", "20.04", "22.04", "24.04", "25.10", "26.04", "latest", "jammy", "noble", "focal",
-        ],
-        size: 29_720_000,
-        cmd: &["/bin/bash"],
-        behaviour: Behaviour::Shell,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/bash",
-        versions: &["4.4", "5.0", "5.1", "5.2", "5.3", "5", "latest"],
-        size: 6_900_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["bash"],
-        behaviour: Behaviour::Shell,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/redis",
-        versions: &[
-            "5.0", "5", "6.0", "6.2", "6", "7.0", "7.2", "7.4", "7", "8.0", "8.2", "8.4", "8", "latest",
-            "alpine",
-        ],
-        size: 45_120_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["redis-server"],
-        ports: &[6379],
-        env: &[("REDIS_VERSION", "{version}")],
-        workdir: "/data",
-        behaviour: Behaviour::Redis,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/memcached",
-        versions: &["1.4", "1.5", "1.6", "1", "latest", "alpine"],
-        size: 33_000_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["memcached"],
-        ports: &[11211],
-        user: "memcache",
-        behaviour: Behaviour::Daemon,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/postgres",
-        versions: &["9.6", "10", "11", "12", "13", "14", "15", "16", "17", "18", "latest", "alpine"],
-        size: 153_600_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["postgres"],
-        ports: &[5432],
-        env: &[("PGDATA", "/var/lib/postgresql/data")],
-        behaviour: Behaviour::Postgres,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/mysql",
-        versions: &["5.6", "5.7", "5", "8.0", "8.4", "8", "9.0", "9.4", "9", "latest", "lts", "innovation"],
-        size: 232_000_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["mysqld"],
-        ports: &[3306],
-        behaviour: Behaviour::Mysql,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/mariadb",
-        versions: &["10.3", "10.5", "10.6", "10.11", "10", "11.4", "11.8", "11", "12", "latest", "lts"],
-        size: 116_000_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["mariadbd"],
-        ports: &[3306],
-        behaviour: Behaviour::Mysql,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/mongo",
-        versions: &["4.4", "4", "5.0", "5", "6.0", "6", "7.0", "7", "8.0", "8", "latest"],
-        size: 270_000_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["mongod"],
-        ports: &[27017],
-        behaviour: Behaviour::Daemon,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/rabbitmq",
-        versions: &[
-            "3.12",
-            "3.13",
-            "3",
-            "4.0",
-            "4.1",
-            "4.2",
-            "4",
-            "latest",
-            "management",
-            "3-management",
-            "alpine",
-        ],
-        size: 105_000_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["rabbitmq-server"],
-        ports: &[5672],
-        behaviour: Behaviour::Daemon,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/python",
-        versions: &[
-            "2.7", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3", "latest", "slim",
-            "alpine",
-        ],
-        size: 48_000_000,
-        cmd: &["python3"],
-        behaviour: Behaviour::Tool,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/node",
-        versions: &[
-            "12", "14", "16", "18", "20", "22", "24", "25", "latest", "lts", "alpine", "slim", "current",
-        ],
-        size: 78_000_000,
-        entrypoint: &["docker-entrypoint.sh"],
-        cmd: &["node"],
-        behaviour: Behaviour::Tool,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/golang",
-        versions: &["1.20", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1", "latest", "alpine"],
-        size: 92_000_000,
-        cmd: &["bash"],
-        behaviour: Behaviour::Shell,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/perl",
-        versions: &["5.34", "5.36", "5.38", "5.40", "5.42", "5", "latest", "slim"],
-        size: 60_000_000,
-        cmd: &["perl", "-de0"],
-        behaviour: Behaviour::Tool,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/library/hello-world",
-        versions: &["latest", "linux"],
-        size: 2_380,
-        cmd: &["/hello"],
-        behaviour: Behaviour::Hello,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/hashicorp/http-echo",
-        versions: &["0.2", "1.0", "1", "latest"],
-        size: 3_980_000,
-        entrypoint: &["/http-echo"],
-        cmd: &[],
-        ports: &[5678],
-        user: "65532",
-        behaviour: Behaviour::HttpEcho,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/traefik/whoami",
-        versions: &["v1.8", "v1.9", "v1.10", "v1.11", "v1", "latest"],
-        size: 2_800_000,
-        entrypoint: &["/whoami"],
-        ports: &[80],
-        behaviour: Behaviour::Whoami,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/curlimages/curl",
-        versions: &["7", "8", "7.88", "8.0", "8.1", "8.5", "8.10", "8.11", "8.15", "8.17", "latest"],
-        size: 9_100_000,
-        entrypoint: &["/entrypoint.sh"],
-        cmd: &["curl"],
-        user: "curl_user",
-        behaviour: Behaviour::Tool,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "docker.io/nicolaka/netshoot",
-        versions: &["v0.11", "v0.12", "v0.13", "v0.14", "latest"],
-        size: 207_000_000,
-        cmd: &["zsh"],
-        behaviour: Behaviour::Shell,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/e2e-test-images/agnhost",
-        versions: &[
-            "2.26", "2.32", "2.33", "2.36", "2.39", "2.40", "2.43", "2.45", "2.47", "2.52", "2.53", "2.56",
-            "2.57", "2.58", "2.59",
-        ],
-        size: 53_000_000,
-        entrypoint: &["/agnhost"],
-        cmd: &["pause"],
-        behaviour: Behaviour::Agnhost,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/e2e-test-images/busybox",
-        versions: &["1.29", "1.36"],
-        size: 1_150_000,
-        cmd: &["sh"],
-        behaviour: Behaviour::Shell,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/busybox",
-        versions: &["1.24", "1.27", "latest"],
-        size: 1_150_000,
-        cmd: &["sh"],
-        behaviour: Behaviour::Shell,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/nginx-slim",
-        versions: &["0.8", "0.20", "0.21", "0.24", "0.26", "0.27"],
-        size: 6_000_000,
-        cmd: &["nginx", "-g", "daemon off;"],
-        ports: &[80],
-        behaviour: Behaviour::Nginx,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/pause",
-        versions: &["3.2", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10"],
-        size: 318_731,
-        entrypoint: &["/pause"],
-        user: "65535",
-        behaviour: Behaviour::Pause,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/coredns/coredns",
-        versions: &["v1.11", "v1.12", "v1.13", "v1.14"],
-        size: 22_384_805,
-        entrypoint: &["/coredns"],
-        ports: &[53, 9153, 8080, 8181],
-        user: "65532",
-        behaviour: Behaviour::Coredns,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/kube-proxy",
-        versions: KUBERNETES,
-        size: 25_966_000,
-        entrypoint: &["/go-runner"],
-        ports: &[10249, 10256],
-        behaviour: Behaviour::System,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/kube-apiserver",
-        versions: KUBERNETES,
-        size: 27_064_000,
-        entrypoint: &["/go-runner"],
-        ports: &[6443],
-        behaviour: Behaviour::System,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/kube-controller-manager",
-        versions: KUBERNETES,
-        size: 22_820_000,
-        entrypoint: &["/go-runner"],
-        ports: &[10257],
-        behaviour: Behaviour::System,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/kube-scheduler",
-        versions: KUBERNETES,
-        size: 17_380_000,
-        entrypoint: &["/go-runner"],
-        ports: &[10259],
-        behaviour: Behaviour::System,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/etcd",
-        versions: &["3.5", "3.6", "3.5.24-0", "3.6.4-0", "3.6.5-0", "3.6.6-0"],
-        size: 23_620_000,
-        ports: &[2379, 2381],
-        behaviour: Behaviour::System,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/metrics-server/metrics-server",
-        versions: &["v0.6", "v0.7", "v0.8"],
-        size: 19_500_000,
-        entrypoint: &["/metrics-server"],
-        ports: &[10250],
-        behaviour: Behaviour::System,
-        shell: Shell::None,
-        ..PLAIN
-    },
-    Image {
-        repository: "registry.k8s.io/ingress-nginx/controller",
-        versions: &["v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14"],
-        size: 104_000_000,
-        ports: &[80, 443, 10254],
-        behaviour: Behaviour::System,
-        shell: Shell::Busybox,
-        ..PLAIN
-    },
-];
+/// The table, and the short names of official images beside it.
+struct Table {
+    images: Vec<Image>,
+    official: Vec<&'static str>,
+}
 
-/// Short names of Docker Hub that exist without being in the table: the official images. Each is a plain server.
-pub(super) const OFFICIAL: &[&str] = &[
-    "adminer",
-    "aerospike",
-    "almalinux",
-    "amazoncorretto",
-    "amazonlinux",
-    "arangodb",
-    "archlinux",
-    "backdrop",
-    "bonita",
-    "buildpack-deps",
-    "caddy",
-    "cassandra",
-    "chronograf",
-    "cirros",
-    "clefos",
-    "clickhouse",
-    "clojure",
-    "composer",
-    "consul",
-    "convertigo",
-    "couchbase",
-    "couchdb",
-    "crate",
-    "dart",
-    "docker",
-    "drupal",
-    "eclipse-mosquitto",
-    "eclipse-temurin",
-    "eggdrop",
-    "elasticsearch",
-    "elixir",
-    "emqx",
-    "erlang",
-    "fedora",
-    "flink",
-    "fluentd",
-    "friendica",
-    "gazebo",
-    "gcc",
-    "geonetwork",
-    "ghost",
-    "gradle",
-    "groovy",
-    "haproxy",
-    "haskell",
-    "haxe",
-    "hylang",
-    "ibmjava",
-    "influxdb",
-    "irssi",
-    "jetty",
-    "jobber",
-    "joomla",
-    "jruby",
-    "julia",
-    "kapacitor",
-    "kibana",
-    "known",
-    "kong",
-    "krakend",
-    "lightstreamer",
-    "liquibase",
-    "logstash",
-    "mageia",
-    "matomo",
-    "maven",
-    "mediawiki",
-    "mongo-express",
-    "monica",
-    "nats",
-    "nats-streaming",
-    "neo4j",
-    "neurodebian",
-    "nextcloud",
-    "notary",
-    "odoo",
-    "open-liberty",
-    "openjdk",
-    "openresty",
-    "oraclelinux",
-    "orientdb",
-    "percona",
-    "photon",
-    "php",
-    "phpmyadmin",
-    "plone",
-    "postfixadmin",
-    "pypy",
-    "r-base",
-    "rakudo-star",
-    "redmine",
-    "registry",
-    "rethinkdb",
-    "rockylinux",
-    "ros",
-    "ruby",
-    "rust",
-    "sapmachine",
-    "satosa",
-    "silverpeas",
-    "solr",
-    "sonarqube",
-    "spark",
-    "spiped",
-    "storm",
-    "swift",
-    "swipl",
-    "teamspeak",
-    "telegraf",
-    "tomcat",
-    "tomee",
-    "traefik",
-    "unit",
-    "valkey",
-    "varnish",
-    "vault",
-    "websphere-liberty",
-    "wordpress",
-    "xwiki",
-    "yourls",
-    "znc",
-    "zookeeper",
-    "centos",
-    "scratch",
-];
+static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let documents = yaml::parse(TEXT).unwrap_or_default();
+    let entries = documents.into_iter().next().and_then(|d| d.value.as_array().cloned()).unwrap_or_default();
+    let official = entries.iter().filter_map(|e| e["official"].as_str()).flat_map(words).collect();
+    Table { images: entries.iter().filter(|e| e["repository"].is_string()).map(image).collect(), official }
+});
+
+/// All images of the table.
+pub fn images() -> &'static [Image] {
+    &TABLE.images
+}
+
+/// Whether Docker Hub has an official image of this short name that the table does not describe.
+pub(super) fn is_official(short: &str) -> bool {
+    TABLE.official.contains(&short)
+}
+
+/// The table lives as long as the program: its texts are given away once.
+fn keep(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}
+
+fn keep_all<T>(list: Vec<T>) -> &'static [T] {
+    Box::leak(list.into_boxed_slice())
+}
+
+fn words(text: &str) -> Vec<&'static str> {
+    text.split_whitespace().map(keep).collect()
+}
+
+fn strings(value: &Value) -> &'static [&'static str] {
+    keep_all(value.as_array().into_iter().flatten().filter_map(Value::as_str).map(keep).collect())
+}
+
+fn image(entry: &Value) -> Image {
+    let text = |key: &str| entry[key].as_str().map_or("", keep);
+    let number = |key: &str, default: u64| entry[key].as_u64().unwrap_or(default);
+    let memory = entry["memory"].as_str().and_then(Quantity::parse).map(|q| q.nano / 1_000_000_000);
+    let behaviour = behaviour(text("behaviour"));
+    let at_rest =
+        if matches!(behaviour, Behaviour::Shell | Behaviour::Tool) { 400 << 10 } else { PLAIN.memory };
+    let starts_after = number("starts-after", 0);
+    let ports =
+        entry["ports"].as_array().into_iter().flatten().filter_map(|p| u16::try_from(p.as_u64()?).ok());
+    let variable = |(k, v): (&String, &Value)| (keep(k), v.as_str().map_or("", keep));
+    Image {
+        repository: text("repository"),
+        versions: keep_all(words(text("versions"))),
+        size: number("size", PLAIN.size),
+        entrypoint: strings(&entry["entrypoint"]),
+        cmd: strings(&entry["cmd"]),
+        ports: keep_all(ports.collect()),
+        port_variable: text("port-variable"),
+        user: text("user"),
+        env: keep_all(entry["env"].as_object().into_iter().flatten().map(variable).collect()),
+        workdir: entry["workdir"].as_str().map_or("/", keep),
+        behaviour,
+        shell: shell(text("shell")),
+        tools: keep_all(words(text("tools"))),
+        memory: memory.and_then(|m| u64::try_from(m).ok()).unwrap_or(at_rest),
+        cpu_milli: number("cpu", 0),
+        request_cpu_micros: number("request-cpu", PLAIN.request_cpu_micros),
+        sigterm: sigterm(&entry["sigterm"], behaviour),
+        stop_signal: i32::try_from(number("stop-signal", 15)).unwrap_or(15),
+        starts_after_ms: starts_after,
+        starts_again_after_ms: number("starts-again-after", starts_after),
+        data: text("data"),
+        needs: entry["needs"].as_object().map(|_| needs(&entry["needs"])),
+        texts: Box::leak(Box::new(texts(entry))),
+    }
+}
+
+fn texts(entry: &Value) -> Texts {
+    let text = |key: &str| entry[key].as_str().map_or("", keep);
+    Texts {
+        log: text("log"),
+        log_ready: text("log-ready"),
+        again: text("again"),
+        again_ready: text("again-ready"),
+        bye: text("bye"),
+        access: text("access"),
+        answer: text("answer"),
+    }
+}
+
+fn needs(entry: &Value) -> &'static Needs {
+    Box::leak(Box::new(Needs {
+        any: keep_all(words(entry["any"].as_str().unwrap_or(""))),
+        says: entry["says"].as_str().map_or("", keep),
+        exit: entry["exit"].as_i64().and_then(|c| i32::try_from(c).ok()).unwrap_or(1),
+    }))
+}
+
+/// A status, or nothing for a process that does not listen to the signal.
+fn sigterm(value: &Value, behaviour: Behaviour) -> Option<i32> {
+    match value {
+        Value::String(_) => None,
+        Value::Number(status) => status.as_i64().and_then(|c| i32::try_from(c).ok()),
+        _ => match behaviour {
+            Behaviour::Shell | Behaviour::Tool => None,
+            _ => Some(0),
+        },
+    }
+}
+
+fn shell(name: &str) -> Shell {
+    match name {
+        "none" => Shell::None,
+        "busybox" => Shell::Busybox,
+        _ => Shell::Debian,
+    }
+}
+
+fn behaviour(name: &str) -> Behaviour {
+    match name {
+        "nginx" => Behaviour::Nginx,
+        "httpd" => Behaviour::Httpd,
+        "shell" => Behaviour::Shell,
+        "pause" => Behaviour::Pause,
+        "redis" => Behaviour::Redis,
+        "daemon" => Behaviour::Daemon,
+        "mysql" => Behaviour::Mysql,
+        "postgres" => Behaviour::Postgres,
+        "httpecho" => Behaviour::HttpEcho,
+        "agnhost" => Behaviour::Agnhost,
+        "whoami" => Behaviour::Whoami,
+        "says" => Behaviour::Says,
+        "hello" => Behaviour::Hello,
+        "coredns" => Behaviour::Coredns,
+        "system" => Behaviour::System,
+        "tool" => Behaviour::Tool,
+        _ => Behaviour::Generic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_is_read_whole() {
+        let all = images();
+        assert!(all.len() > 50, "{}", all.len());
+        let names: BTreeSet<&str> = all.iter().map(|i| i.repository).collect();
+        assert_eq!(names.len(), all.len(), "a repository is there twice");
+        for image in all {
+            assert!(image.size > 0 && !image.repository.is_empty());
+            let texts = image.texts;
+            for text in [texts.log, texts.log_ready, texts.again, texts.bye, texts.access, texts.answer] {
+                let filled = crate::cluster::workload::texts::fill(text, &|_| Some("x".to_owned()));
+                assert!(!filled.contains("{t"), "{}: {filled}", image.repository);
+            }
+            let speaks = image.behaviour == Behaviour::Says;
+            assert_eq!(speaks, !texts.answer.is_empty(), "{}", image.repository);
+        }
+        assert!(is_official("caddy") && !is_official("ngnix"));
+    }
+}

@@ -4,7 +4,7 @@
 //! the name, so that they are stable but not the real ones. A name outside the table may still be pulled: see
 //! [`find`].
 
-use super::image_table::{IMAGES, OFFICIAL, PLAIN};
+use super::image_table::{self, PLAIN};
 use crate::object::hash;
 use std::fmt::Write as _;
 
@@ -37,6 +37,8 @@ pub enum Behaviour {
     Netcat,
     /// A plain HTTP server on the declared ports.
     Generic,
+    /// A server that answers every request with the table's text.
+    Says,
     /// Prints a greeting and ends.
     Hello,
     /// CoreDNS: DNS, and health over HTTP.
@@ -68,10 +70,64 @@ pub struct Image {
     pub env: &'static [(&'static str, &'static str)],
     /// `WORKDIR`.
     pub workdir: &'static str,
+    /// The variable that names another port than the first of `ports`; empty when there is none.
+    pub port_variable: &'static str,
     /// What it does.
     pub behaviour: Behaviour,
     /// What `/bin/sh` is.
     pub shell: Shell,
+    /// Commands beside those that every image with its shell has.
+    pub tools: &'static [&'static str],
+    /// Its working set at rest, in bytes.
+    pub memory: u64,
+    /// The CPU that it takes at rest.
+    pub cpu_milli: u64,
+    /// The CPU time that answering a request takes.
+    pub request_cpu_micros: u64,
+    /// How it ends when it is told to; `None` when its process 1 has no handler for the signal.
+    pub sigterm: Option<i32>,
+    /// `STOPSIGNAL`.
+    pub stop_signal: i32,
+    /// How long it takes to listen.
+    pub starts_after_ms: u64,
+    /// The same, when its data is there already.
+    pub starts_again_after_ms: u64,
+    /// A file that tells that its data is there; empty when it keeps none.
+    pub data: &'static str,
+    /// What it refuses to start without.
+    pub needs: Option<&'static Needs>,
+    /// What it says.
+    pub texts: &'static Texts,
+}
+
+/// Variables without which an image refuses to start.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Needs {
+    /// `NAME`, or `NAME=value`: one of them must be set.
+    pub any: &'static [&'static str],
+    /// The complaint.
+    pub says: &'static str,
+    /// The exit status.
+    pub exit: i32,
+}
+
+/// What an image's process says, as [`super::texts::fill`] reads it.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Texts {
+    /// When it starts.
+    pub log: &'static str,
+    /// When it listens.
+    pub log_ready: &'static str,
+    /// When it starts and its data is there.
+    pub again: &'static str,
+    /// When it listens then.
+    pub again_ready: &'static str,
+    /// When it is told to end.
+    pub bye: &'static str,
+    /// For a request.
+    pub access: &'static str,
+    /// To whoever asks, over HTTP.
+    pub answer: &'static str,
 }
 
 /// Which shell and tools an image has.
@@ -194,11 +250,12 @@ pub fn hex64(text: &str) -> String {
 /// The repository of the table, or the plain server that stands for any other image. Says nothing of whether it
 /// can be pulled.
 pub fn find(reference: &Reference) -> Image {
-    let known = IMAGES.iter().find(|i| i.repository == reference.repository).copied();
+    let table = image_table::images();
+    let known = table.iter().find(|i| i.repository == reference.repository).copied();
     known.unwrap_or_else(|| {
         // Mirrors and forks behave as what they are named after.
         let last = reference.repository.rsplit('/').next().unwrap_or("");
-        let alike = IMAGES.iter().find(|i| i.repository.rsplit('/').next() == Some(last));
+        let alike = table.iter().find(|i| i.repository.rsplit('/').next() == Some(last));
         alike.copied().filter(|i| i.behaviour != Behaviour::System).unwrap_or(PLAIN)
     })
 }
@@ -216,6 +273,9 @@ pub fn version(reference: &Reference) -> String {
         newest.max_by_key(key).unwrap_or("1.0").to_owned()
     };
     match base.split('.').count() {
+        // PostgreSQL has two parts since its tenth version.
+        1 if reference.repository.ends_with("postgres") => format!("{base}.{}", 3 + base.len()),
+        2 if reference.repository.ends_with("postgres") => base,
         1 => format!("{base}.0.0"),
         2 => format!("{base}.{}", hash::fnv32a(base.as_bytes()) % 5),
         _ => base,
@@ -233,9 +293,8 @@ pub fn of(name: &str) -> Image {
 /// What the registry or its name's lookup answers.
 pub fn pull(reference: &Reference) -> Result<u64, String> {
     let full = reference.full();
-    let failed = |why: String| {
-        format!("failed to pull and unpack image \"{full}\": failed to resolve reference \"{full}\": {why}")
-    };
+    let failed =
+        |why: String| format!("failed to pull and unpack image \"{full}\": failed to resolve image: {why}");
     let host = reference.host();
     if !reachable(host) {
         let name = host.split(':').next().unwrap_or(host);
@@ -245,10 +304,10 @@ pub fn pull(reference: &Reference) -> Result<u64, String> {
             reference.digest.as_ref().unwrap_or(&reference.tag),
         )));
     }
-    let known = IMAGES.iter().find(|i| i.repository == reference.repository);
+    let known = image_table::images().iter().find(|i| i.repository == reference.repository);
     let Some(image) = known else {
         if let Some(short) = reference.repository.strip_prefix("docker.io/library/")
-            && !OFFICIAL.contains(&short)
+            && !image_table::is_official(short)
         {
             return Err(failed(
                 "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed".to_owned(),
@@ -259,10 +318,7 @@ pub fn pull(reference: &Reference) -> Result<u64, String> {
     if reference.digest.is_some() || has_tag(image, &reference.tag) {
         return Ok(image.size);
     }
-    let full = reference.full();
-    Err(format!(
-        "rpc error: code = NotFound desc = failed to pull and unpack image \"{full}\": failed to resolve reference \"{full}\": {full}: not found"
-    ))
+    Err(format!("rpc error: code = NotFound desc = {}", failed(format!("{full}: not found"))))
 }
 
 /// Names that the internet's DNS never answers, by RFC 2606 and RFC 6762.

@@ -5,10 +5,12 @@
 
 use super::command::{self, Environment};
 use super::images::{self, Behaviour};
+use super::limits;
+use super::load::{self, Load};
 use super::rootfs::Spot;
-use super::server::Server;
+use super::server::{Server, Startup};
 use super::world::ContainerWorld;
-use super::{nginx, server};
+use super::{nginx, server, startup, usage};
 use crate::apiserver::StreamId;
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::log::Log;
@@ -27,6 +29,8 @@ const BUSY_STEPS: u64 = 2_000;
 const BUSY_TICK: u64 = 100 * MILLISECOND;
 /// How many processes a container may have.
 const PROCESS_LIMIT: usize = 100;
+/// How long a server that is too large for its container gets to fill it.
+const OVERFILL: u64 = 400 * MILLISECOND;
 /// Numbers that a shell may give to its own children before the next process's.
 const PID_ROOM: u32 = 30;
 
@@ -60,6 +64,8 @@ pub enum Program {
     Sleep,
     /// Ends at its wake with this status.
     Ends(i32),
+    /// Uses up CPU and memory.
+    Load(Box<Load>),
     /// A shell or a tool; `None` while it is being stepped.
     Shell(Option<Box<Machine>>),
 }
@@ -91,6 +97,9 @@ pub fn main_process(
     let now = cluster.now();
     let image = images::of(spec.image.as_deref().unwrap_or(""));
     let environment = Environment::new(|| environment::whole(cluster, pod, spec, run, index));
+    if let Some(why) = limits::refusal(pod, spec) {
+        return Err(why.to_owned());
+    }
     let (argv, given) = main_argv(spec, &image, &environment);
     let start = command::Start { pod, spec, image: &image, environment: &environment, given, now, pid: 1 };
     let (program, wake, said) = command::program(&argv, &start)?;
@@ -107,6 +116,11 @@ pub fn main_process(
     {
         // It reads its configuration once it is in its place.
         process.wake = now;
+    }
+    if usage::amount(spec, true, "memory").is_some_and(|limit| limit < image.memory)
+        && matches!(process.program, Program::Server(_))
+    {
+        process.wake = process.wake.min(now + OVERFILL);
     }
     if let (Program::Shell(Some(machine)), false) = (&mut process.program, spec.stdin == Some(true)) {
         machine.close_stdin();
@@ -238,15 +252,20 @@ pub fn signal(body: &mut Body, pid: u32, signal: i32, now: SimTime) -> bool {
     };
     let first = process.pid == 1;
     match &mut process.program {
-        Program::Server(server) => {
-            process.program = Program::Ends(if signal == 9 { 137 } else { server.exit_status(signal) });
-            process.wake = if signal == 9 { now } else { now + timing::SERVER_EXIT };
-        }
+        Program::Server(server) => match server.exit_status(signal, first) {
+            Some(status) => {
+                process.program = Program::Ends(status);
+                process.wake = if signal == 9 { now } else { now + timing::SERVER_EXIT };
+            }
+            // nginx reads its configuration again.
+            None if signal == 1 => process.wake = now,
+            None => {}
+        },
         Program::Shell(Some(machine)) if !first || machine.traps(signal) => {
             machine.signal(signal);
             process.wake = now;
         }
-        Program::Sleep | Program::Ends(_) if !first => {
+        Program::Sleep | Program::Ends(_) | Program::Load(_) if !first => {
             process.program = Program::Ends(128 + signal);
             process.wake = now;
         }
@@ -296,6 +315,9 @@ pub fn run_pod(cluster: &mut Cluster, node: &str, name: &ObjectName) {
 /// One process's turn.
 fn step(cluster: &mut Cluster, spot: &Spot, pid: u32) {
     let now = cluster.now();
+    if limits::enforce(cluster, spot) {
+        return;
+    }
     let Some(process) = process_mut(cluster, spot, pid).filter(|p| p.exit.is_none()) else { return };
     let exit = match &mut process.program {
         Program::Shell(machine) => {
@@ -304,15 +326,44 @@ fn step(cluster: &mut Cluster, spot: &Spot, pid: u32) {
         }
         Program::Server(server) => {
             process.wake = NEVER;
-            let nginx = server.behaviour == Behaviour::Nginx;
-            if nginx { configure_nginx(cluster, spot, pid) } else { None }
+            match (server.behaviour, server.startup) {
+                (Behaviour::Nginx, _) => configure_nginx(cluster, spot, pid),
+                (_, Startup::Over) => None,
+                _ => {
+                    startup::step(cluster, spot, pid);
+                    None
+                }
+            }
         }
+        Program::Load(_) => go_on_with_load(cluster, spot, pid),
         Program::Sleep => (process.wake <= now).then_some(0),
         Program::Ends(status) => (process.wake <= now).then_some(*status),
     };
     if let Some(status) = exit {
         ended(cluster, spot, pid, status);
     }
+}
+
+/// A load says what it has to say, and waits for its end or for its memory to be too much.
+fn go_on_with_load(cluster: &mut Cluster, spot: &Spot, pid: u32) -> Option<i32> {
+    let now = cluster.now();
+    let room = limits::room(cluster, spot);
+    let Some(Program::Load(load)) = process_mut(cluster, spot, pid).map(|p| &mut p.program) else {
+        return None;
+    };
+    let said = std::mem::take(&mut load.said);
+    let over = load.until.is_some_and(|until| until <= now);
+    let text = if over { said + &load::last_words(load, now) } else { said };
+    let crossing = room.and_then(|room| load.exceeds(room)).unwrap_or(NEVER);
+    let wake = load.until.unwrap_or(NEVER).min(crossing.max(now + 1));
+    if !text.is_empty() {
+        ContainerWorld::new(cluster, spot.clone(), pid).output(false, text.as_bytes());
+    }
+    if over {
+        return Some(0);
+    }
+    process_mut(cluster, spot, pid)?.wake = wake;
+    None
 }
 
 /// nginx reads its configuration, and ends when it makes no sense.
@@ -363,6 +414,9 @@ fn run_machine(cluster: &mut Cluster, spot: &Spot, pid: u32, mut machine: Box<Ma
             }
         }
     };
+    if let Some(body) = body_mut(cluster, spot) {
+        body.work.add(now, if tired { BUSY_TICK } else { usage::SHELL_TURN_NANOS });
+    }
     if let Some(process) = process_mut(cluster, spot, pid) {
         process.tired = tired;
         process.wake = process.wake.min(wake);

@@ -1,12 +1,12 @@
 //! Servers: what listens on which port, and what it answers.
 
 use super::images::{self, Behaviour, Image};
-use super::nginx;
 use super::rootfs::{self, Spot};
+use super::{nginx, texts};
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::{environment, run_of};
 use crate::cluster::network::{HttpCall, HttpReply};
-use crate::object::{Pod, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
+use crate::object::{Pod, SECOND, SimTime, time::MILLISECOND};
 use crate::posix::FileError;
 use k8s_openapi::api::core::v1::Container;
 use std::fmt::Write as _;
@@ -33,13 +33,39 @@ pub struct Server {
     pub listens_at: SimTime,
     /// Keys and values, for a server that keeps some.
     pub data: imbl::OrdMap<String, String>,
+    /// Its exit status when it is told to end; `None` when it has no handler for that.
+    pub ends: Option<i32>,
+    /// How far it is with starting.
+    pub startup: Startup,
+}
+
+/// How far a server is with starting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Startup {
+    /// It started at once.
+    #[default]
+    Over,
+    /// It has not begun.
+    Due,
+    /// It starts, with new data or with what was there.
+    Underway {
+        /// Whether its data was there.
+        again: bool,
+    },
 }
 
 impl Server {
     /// A server that listens at once.
     pub fn new(behaviour: Behaviour, ports: Vec<u16>, text: Option<&str>) -> Self {
-        let text = text.map(Box::from);
-        Self { behaviour, ports, text, listens_at: SimTime(0), data: imbl::OrdMap::new() }
+        let ends = match behaviour {
+            Behaviour::HttpEcho | Behaviour::Whoami | Behaviour::Agnhost => Some(2),
+            Behaviour::Netcat => None,
+            // busybox's httpd and Python's server leave signals to their defaults.
+            Behaviour::Generic if text.is_some() => None,
+            _ => Some(0),
+        };
+        let (text, startup) = (text.map(Box::from), Startup::Over);
+        Self { behaviour, ports, text, listens_at: SimTime(0), data: imbl::OrdMap::new(), ends, startup }
     }
 }
 
@@ -55,12 +81,15 @@ impl Server {
         }
     }
 
-    /// How it ends when it is told to.
-    pub fn exit_status(&self, signal: i32) -> i32 {
-        match (self.behaviour, signal) {
-            (Behaviour::HttpEcho | Behaviour::Whoami | Behaviour::Agnhost, 15) => 2,
-            (Behaviour::Netcat, number) => 128 + number,
-            _ => 0,
+    /// How it ends when it is signalled; `None` when it does not. A kernel spares process 1 from signals that it has
+    /// no handler for.
+    pub fn exit_status(&self, signal: i32, first: bool) -> Option<i32> {
+        match signal {
+            9 => Some(137),
+            // Reload, log rotation, children, window size: nobody ends for these but Apache for the last.
+            1 | 10 | 12 | 17 | 18 => None,
+            28 if self.behaviour != Behaviour::Httpd && self.behaviour != Behaviour::Says => None,
+            signal => self.ends.or((!first).then_some(128 + signal)),
         }
     }
 }
@@ -112,6 +141,7 @@ pub fn answer(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
         }
         Behaviour::Whoami => plain(200, &whoami(cluster, visit)),
         Behaviour::Agnhost => agnhost(cluster, server, visit),
+        Behaviour::Says => says(cluster, visit),
         Behaviour::Netcat => netcat(server),
         Behaviour::Coredns => match visit.call.path.as_str() {
             "/health" | "/ready" if visit.port >= 8080 => plain(200, "OK"),
@@ -123,6 +153,30 @@ pub fn answer(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
         },
         _ => generic(cluster, server, visit),
     }
+}
+
+/// The table's answer, with the table's log line.
+fn says(cluster: &Cluster, visit: &Visit) -> Answer {
+    let now = cluster.now();
+    let pod = visit.spot.object(cluster);
+    let spec = pod.as_deref().and_then(|p| crate::cluster::kubelet::run::spec_of(p, visit.spot.index));
+    let (Some(pod), Some((spec, _))) = (pod.as_deref(), spec) else { return plain(503, "") };
+    let image = images::of(spec.image.as_deref().unwrap_or(""));
+    let agent = visit.call.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("user-agent"));
+    let ask = |name: &str| match name {
+        "client" => Some(client(visit).to_owned()),
+        "method" => Some(visit.call.method.clone()),
+        "path" => Some(visit.call.path.clone()),
+        "host" => Some(visit.call.host.clone()),
+        "agent" => Some(agent.map_or("-", |(_, v)| v).to_owned()),
+        _ => None,
+    };
+    let of = |text: &str| texts::fill(text, &|name| ask(name).or_else(|| texts::known(name, pod, spec, now)));
+    let mut answer = plain(200, &of(image.texts.answer));
+    if !image.texts.access.is_empty() {
+        answer.log = Some(format!("{}\n", of(image.texts.access)));
+    }
+    answer
 }
 
 /// A plain text answer without a log line.
@@ -302,55 +356,25 @@ pub fn timestamp(now: SimTime) -> jiff::Timestamp {
     jiff::Timestamp::from_second(now.seconds()).unwrap_or_default()
 }
 
-/// What a server's first process says when it starts. It is not kept: whoever reads a log gets it made anew.
+/// What a server's first process says when it starts. It is not kept: whoever reads a log gets it made anew. Images
+/// that take their time write it themselves.
 pub fn greeting(pod: &Pod, spec: &Container, started: SimTime) -> Vec<String> {
     let name = spec.image.as_deref().unwrap_or("");
     let image = images::of(name);
     let own = spec.command.as_ref().is_none_or(Vec::is_empty);
-    let version = images::Reference::parse(name).map(|r| images::version(&r)).unwrap_or_default();
     match image.behaviour {
-        Behaviour::Nginx => nginx::greeting(&version, own && spec.args.as_ref().is_none_or(Vec::is_empty), started),
-        Behaviour::Httpd if own => {
-            let ip = pod.status.pod_ip.clone().unwrap_or_default();
-            let time = timestamp(started).strftime("%a %b %d %H:%M:%S.000000 %Y").to_string();
-            vec![
-                format!("AH00558: httpd: Could not reliably determine the server's fully qualified domain name, using {ip}. Set the 'ServerName' directive globally to suppress this message"),
-                format!("AH00558: httpd: Could not reliably determine the server's fully qualified domain name, using {ip}. Set the 'ServerName' directive globally to suppress this message"),
-                format!("[{time}] [mpm_event:notice] [pid 1:tid 1] AH00489: Apache/2.4.65 (Unix) configured -- resuming normal operations"),
-                format!("[{time}] [core:notice] [pid 1:tid 1] AH00094: Command line: 'httpd -D FOREGROUND'"),
-            ]
-        }
-        Behaviour::Redis if own => {
-            let time = timestamp(started).strftime("%d %b %Y %H:%M:%S.000").to_string();
-            vec![
-                format!("1:C {time} * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo"),
-                format!("1:C {time} * Redis version={version}, bits=64, commit=00000000, modified=0, pid=1, just started"),
-                format!("1:C {time} # Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"),
-                format!("1:M {time} * monotonic clock: POSIX clock_gettime"),
-                format!("1:M {time} * Running mode=standalone, port=6379."),
-                format!("1:M {time} * Server initialized"),
-                format!("1:M {time} * Ready to accept connections tcp"),
-            ]
-        }
-        Behaviour::Postgres if own => {
-            let time = timestamp(started).strftime("%Y-%m-%d %H:%M:%S.000 UTC").to_string();
-            vec![
-                format!("{time} [1] LOG:  starting PostgreSQL {version} on x86_64-pc-linux-gnu"),
-                format!("{time} [1] LOG:  listening on IPv4 address \"0.0.0.0\", port 5432"),
-                format!("{time} [1] LOG:  database system is ready to accept connections"),
-            ]
+        Behaviour::Nginx => {
+            let version = images::Reference::parse(name).map(|r| images::version(&r)).unwrap_or_default();
+            let as_built = own && spec.args.as_ref().is_none_or(Vec::is_empty);
+            nginx::greeting(&version, as_built, started)
         }
         Behaviour::HttpEcho if own => {
             let time = timestamp(started).strftime("%Y/%m/%d %H:%M:%S").to_string();
             vec![format!("{time} [INFO] server is listening on :5678")]
         }
-        Behaviour::Coredns => vec![
-            ".:53".to_owned(),
-            "[INFO] plugin/reload: Running configuration SHA512 = 1b226df79860026c6a52e67daa10d7f0d57ec5b023288ec00c5e05f93523c894564e15b91770d3a07ae1cfbe861d15b37d4a0027e69c546ab112970993a3b03b".to_owned(),
-            "CoreDNS-1.13.1".to_owned(),
-            "linux/amd64".to_owned(),
-        ],
-        _ if pod.name_str().is_empty() => Vec::new(),
+        _ if own && image.starts_after_ms == 0 && !image.texts.log.is_empty() => {
+            texts::of_container(image.texts.log, pod, spec, started).lines().map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -3,8 +3,8 @@
 use super::command::{self, Environment, Start};
 use super::images::{self, Image, Shell};
 use super::process::{Process, Program, Sink, body_mut, main_argv, process_mut, signal, write_log};
-use super::redis;
 use super::rootfs::{self, Spot};
+use super::{load, redis};
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::run::spec_of;
 use crate::cluster::kubelet::{environment, run_of};
@@ -181,6 +181,15 @@ impl<'a> ContainerWorld<'a> {
         }
     }
 
+    /// Starts a program that only uses up CPU and memory.
+    fn load(&mut self, call: &Call) -> Option<ChildId> {
+        let now = self.cluster.now();
+        let load = load::of_command(&call.argv, self.image.repository, now)?;
+        let child = self.start(call, Program::Load(Box::new(load)), now, (String::new(), String::new()))?;
+        super::process::run_now(self.cluster, &self.spot, child.0 as u32);
+        Some(child)
+    }
+
     /// Starts a server beside the shell. One that goes into the background lets the shell go on.
     fn server(&mut self, call: &Call) -> Option<ChildId> {
         let (pod, image, now) = (self.pod.clone()?, self.image, self.cluster.now());
@@ -289,6 +298,7 @@ impl World for ContainerWorld<'_> {
                 self.say(call, text.to_owned(), String::new(), 0)
             }
             "sync" => self.say(call, String::new(), String::new(), 0),
+            _ if load::of_command(&call.argv, self.image.repository, SimTime(0)).is_some() => self.load(call),
             "nginx" => self.nginx(call),
             "redis-cli" => {
                 let (out, status) = redis::client(self.cluster, &self.spot, &call.argv[1..]);

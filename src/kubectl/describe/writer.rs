@@ -145,6 +145,9 @@ impl Page {
             let source = text(&event["source"]["component"]);
             let source = if source.is_empty() { text(&event["reportingComponent"]) } else { source };
             let message = text(&event["message"]);
+            // Which container it is about stands before the text since 1.35.
+            let field = text(&event["involvedObject"]["fieldPath"]);
+            let message = if field.is_empty() { message } else { format!("{field}: {}", message.trim()) };
             self.line(
                 1,
                 format!(
