@@ -126,7 +126,7 @@ pub fn main() -> Result<ExitCode> {
     match &cli.command {
         Some(Command::Run { script, transcript, workers, cloud }) => {
             let form = if *transcript { Form::Transcript } else { Form::Plain };
-            let config = Config { cloud: *cloud, ..config(&cli, *workers) };
+            let config = Config { cloud: *cloud, lenient_images: *transcript, ..config(&cli, *workers) };
             run(script, form, config)
         }
         Some(Command::Serve { port, speed, nodes, cloud, load, kubeconfig, verbose }) => {

@@ -18,6 +18,9 @@ pub struct Config {
     pub nodes: Vec<NodeConfig>,
     /// Whether a cloud gives addresses to Services of type `LoadBalancer`; without it they stay `<pending>`.
     pub cloud: bool,
+    /// Whether images start without what they need, as in the recorded transcripts: their nodes ran a fake runtime, in
+    /// which no process is ever run.
+    pub lenient_images: bool,
 }
 
 /// What a node is made from.
@@ -49,7 +52,13 @@ impl Default for Config {
         let mut nodes = vec![NodeConfig::control_plane("control-plane")];
         nodes.extend((1..=3).map(|i| NodeConfig::worker(&format!("worker-{i}"))));
         // 2026-04-22 09:00:00 UTC, the day that 1.36 came out: a moment that no clock had to be asked for.
-        Self { seed: 1, start: SimTime(1_776_848_400 * crate::object::SECOND), nodes, cloud: false }
+        Self {
+            seed: 1,
+            start: SimTime(1_776_848_400 * crate::object::SECOND),
+            nodes,
+            cloud: false,
+            lenient_images: false,
+        }
     }
 }
 

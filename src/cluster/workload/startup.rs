@@ -39,7 +39,7 @@ type Subject<'a> = (&'a Arc<Pod>, &'a Container, &'a Image);
 fn begin(cluster: &mut Cluster, spot: &Spot, pid: u32, (pod, spec, image): Subject) {
     let now = cluster.now();
     let again = !image.data.is_empty() && rootfs::read(cluster, spot, image.data).is_ok();
-    if let Some(needs) = image.needs.filter(|_| !again) {
+    if let Some(needs) = image.needs.filter(|_| !again && !cluster.config.lenient_images) {
         let run = run_of(cluster, &spot.node, &spot.pod);
         let environment = run.map(|run| environment::whole(cluster, pod, spec, run, spot.index));
         if !environment.is_some_and(|e| needs.any.iter().any(|need| is_met(need, &e))) {
