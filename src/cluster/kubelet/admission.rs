@@ -31,6 +31,9 @@ pub(super) fn admit(cx: &mut Context) -> Result<(), Refusal> {
         let text = "Predicate TaintToleration failed: node(s) had taints that the pod didn't tolerate";
         return Err(("TaintToleration", text.to_owned()));
     }
+    if super::eviction::refuses(cx, &pod) {
+        return Err(("Evicted", "The node had condition: [MemoryPressure]. ".to_owned()));
+    }
     fits(cx, &pod, &node, &facts)
 }
 

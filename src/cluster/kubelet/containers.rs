@@ -1,11 +1,12 @@
 //! One container's way: pull, create, start, run, end, and again by its restart policy.
 
 use super::run::{Body, ContainerRun, Ended, Hook, Kill, NEVER, Next, PodRun, Role, Stage, spec_of};
-use super::{Context, environment, notes, probes, timing, worker};
+use super::{Context, environment, notes, probes, restart, timing, worker};
 use crate::cluster::workload::rootfs::{self, Spot};
 use crate::cluster::workload::{images, process};
 use crate::object::{Pod, SECOND, SimTime, hash::fnv32a, meta::MetaExt};
 use k8s_openapi::api::core::v1::Container;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Moves every container on, in the spec's order: init containers one after the other, then the others, each pulled
@@ -14,8 +15,18 @@ pub(super) fn drive(cx: &mut Context, run: &mut PodRun) {
     let pod = cx.pod.clone();
     let mut busy = false;
     let initialized = worker::initialized(&pod, run);
+    // Whoever looks into a pod need not wait for its init containers.
+    for index in 0..run.containers.len() {
+        if worker::role(&pod, index) == Role::Ephemeral {
+            advance(cx, run, index, busy);
+            busy |= run.containers[index].is_starting();
+        }
+    }
     for index in 0..run.containers.len() {
         let Some((_, role)) = spec_of(&pod, index) else { break };
+        if role == Role::Ephemeral {
+            continue;
+        }
         let finished_init = role == Role::Init && run.containers[index].succeeded();
         if !finished_init {
             advance(cx, run, index, busy);
@@ -97,7 +108,7 @@ fn advance(cx: &mut Context, run: &mut PodRun, index: usize, busy: bool) {
     }
 }
 
-fn container_spec(pod: &Pod, index: usize) -> Option<&Container> {
+fn container_spec(pod: &Pod, index: usize) -> Option<Cow<'_, Container>> {
     spec_of(pod, index).map(|(container, _)| container)
 }
 
@@ -231,9 +242,11 @@ fn refuse(cx: &mut Context, run: &mut PodRun, index: usize, reason: &'static str
 fn create(cx: &mut Context, run: &mut PodRun, index: usize) {
     let pod = cx.pod.clone();
     let Some(spec) = container_spec(&pod, index) else { return };
-    match environment::of_spec(cx.cluster, &pod, spec, run) {
+    let made =
+        restart::verify_user(&pod, &spec).and_then(|()| environment::of_spec(cx.cluster, &pod, &spec, run));
+    match made {
         Ok(env) => {
-            let pinned = rootfs::pins(cx.cluster, &pod, spec, run);
+            let pinned = rootfs::pins(cx.cluster, &pod, &spec, run);
             let container = &mut run.containers[index];
             if container.ended.as_ref().is_some_and(|e| e.attempt == container.restarts) {
                 container.restarts += 1;
@@ -241,8 +254,13 @@ fn create(cx: &mut Context, run: &mut PodRun, index: usize) {
             if let Some(log) = container.log.take() {
                 container.previous_log = Some(Arc::new(*log));
             }
-            container.body =
-                Some(Box::new(Body { next_pid: 1, env, pinned, image: image_hash(spec), ..Body::default() }));
+            container.body = Some(Box::new(Body {
+                next_pid: 1,
+                env,
+                pinned,
+                image: image_hash(&spec),
+                ..Body::default()
+            }));
             let at = cx.now + timing::CREATE + cx.jitter(timing::RUNTIME_SPREAD);
             run.containers[index].stage = Stage::Creating(at);
         }
@@ -258,7 +276,7 @@ fn start(cx: &mut Context, run: &mut PodRun, index: usize) {
     let pod = cx.pod.clone();
     let Some(spec) = container_spec(&pod, index) else { return };
     notes::of_container(cx, index, false, "Created", "Container created");
-    match process::main_process(cx.cluster, &pod, spec, run, index) {
+    match process::main_process(cx.cluster, &pod, &spec, run, index) {
         Ok(main) => {
             notes::of_container(cx, index, false, "Started", "Container started");
             let hook = spec.lifecycle.as_ref().and_then(|l| l.post_start.as_ref());
@@ -272,9 +290,10 @@ fn start(cx: &mut Context, run: &mut PodRun, index: usize) {
                 body.post_start = hook.map(super::hooks::ask);
             }
             container.probes =
-                probes::start(spec, worker::role(&pod, index), now, &mut |spread| cx.jitter(spread));
+                probes::start(&spec, worker::role(&pod, index), (run.accepted, now), &mut |s| cx.jitter(s));
             let container = &mut run.containers[index];
-            settle_started(spec, container);
+            settle_started(&spec, container);
+            super::eviction::watch(cx, run);
             // Processes do their first steps at once.
             run.report_by(now + timing::NOTICE + cx.jitter(timing::NOTICE_SPREAD));
         }
@@ -320,14 +339,14 @@ fn running(cx: &mut Context, run: &mut PodRun, index: usize) -> bool {
     }
     super::hooks::drive(cx, run, index);
     let before = (run.containers[index].started, run.containers[index].ready);
-    settle_started(spec, &mut run.containers[index]);
+    settle_started(&spec, &mut run.containers[index]);
     let after = (run.containers[index].started, run.containers[index].ready);
     if before != after && run.report > cx.now {
         run.report_by(cx.now);
     }
-    probes::act_on_failure(cx, run, index, spec);
+    probes::act_on_failure(cx, run, index, &spec);
     let idle = matches!(run.containers[index].stage, Stage::Running { kill: None, .. });
-    if idle && changed(&run.containers[index], spec) {
+    if idle && changed(&run.containers[index], &spec) {
         let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
         stop(cx, run, index, grace, format!("Container {} definition changed, will be restarted", spec.name));
     }
@@ -406,7 +425,7 @@ fn exited(cx: &mut Context, run: &mut PodRun, index: usize, next: Next, busy: bo
         }
         Next::Restart { at, shown, event } if event <= cx.now => {
             let pod = cx.pod.clone();
-            let name = container_spec(&pod, index).map_or("", |c| c.name.as_str());
+            let name = container_spec(&pod, index).map_or(String::new(), |c| c.name.clone());
             let text = format!(
                 "Back-off restarting failed container {name} in pod {}_{}({})",
                 pod.name_str(),
@@ -443,12 +462,13 @@ fn decide(cx: &mut Context, run: &mut PodRun, index: usize) {
     };
     let left_over =
         worker::role(&pod, index) == Role::Sidecar && run.containers.iter().enumerate().all(served);
-    let renewed = container_spec(&pod, index).is_some_and(|s| changed(&run.containers[index], s));
+    let asked = std::mem::take(&mut run.containers[index].renew);
+    let renewed = asked || container_spec(&pod, index).is_some_and(|s| changed(&run.containers[index], &s));
     if renewed && run.ending.is_none() {
         set_next(run, index, Next::Restart { at: cx.now, shown: NEVER, event: NEVER });
         return;
     }
-    if run.ending.is_some() || left_over || !restarts(&pod, index, ended.code) {
+    if run.ending.is_some() || left_over || !restart::restarts(&pod, index, ended.code) {
         set_next(run, index, Next::Stay);
         return;
     }
@@ -460,24 +480,6 @@ fn decide(cx: &mut Context, run: &mut PodRun, index: usize) {
         Next::Restart { at: cx.now, shown: NEVER, event: NEVER }
     };
     set_next(run, index, next);
-}
-
-/// Whether a container that ended so is started again.
-pub(super) fn restarts(pod: &Pod, index: usize, code: i32) -> bool {
-    let Some((container, role)) = spec_of(pod, index) else { return false };
-    let policy = match (role, container.restart_policy.as_deref()) {
-        (_, Some(own)) => own,
-        (Role::Init, None) if pod.spec.restart_policy.as_deref().unwrap_or("Always") == "Always" => {
-            "OnFailure"
-        }
-        (Role::Ephemeral, None) => "Never",
-        (_, None) => pod.spec.restart_policy.as_deref().unwrap_or("Always"),
-    };
-    match policy {
-        "Never" => false,
-        "OnFailure" => code != 0,
-        _ => true,
-    }
 }
 
 /// Stops a running container: the preStop hook, the signal, and the last signal when grace is over.

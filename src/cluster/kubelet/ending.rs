@@ -48,6 +48,14 @@ fn out_of_time(cx: &mut Context, run: &mut PodRun) {
     fail(cx, run, "DeadlineExceeded", text.to_owned());
 }
 
+/// The kubelet evicts the pod: without grace, since the node is in need.
+pub(super) fn evict(cx: &mut Context, run: &mut PodRun, message: String) {
+    run.verdict = Some(Box::new(("Evicted", message)));
+    run.ending = Some(Ending { deadline: cx.now + SECOND, grace: 1, tidy_at: None, object_goes: false });
+    run.report_by(cx.now);
+    stop_all(cx, run, 1);
+}
+
 /// The kubelet gives the pod up.
 pub(super) fn fail(cx: &mut Context, run: &mut PodRun, reason: &'static str, message: String) {
     run.verdict = Some(Box::new((reason, message)));

@@ -4,21 +4,21 @@
 //! later ([`run_pod`]).
 
 use super::run::{Body, ContainerRun, Hook, NEVER, PodRun, Stage, spec_of};
-use super::{Context, containers, notes, run_mut, run_of};
+use super::{Context, containers, environment, notes, probes, run_mut, run_of};
 use crate::cluster::Cluster;
+use crate::cluster::network::{HttpCall, Outcome};
 use crate::cluster::workload::process::{self, Sink};
 use crate::cluster::workload::rootfs::Spot;
 use crate::cluster::workload::{images, texts};
 use crate::object::{ObjectName, Pod, SimTime};
-use k8s_openapi::api::core::v1::LifecycleHandler;
+use k8s_openapi::api::core::v1::{HTTPGetAction, LifecycleHandler};
 use std::sync::Arc;
 
 /// A hook that is to be run.
 pub(super) fn ask(handler: &LifecycleHandler) -> Hook {
     match &handler.sleep {
         Some(sleep) => Hook::Sleep(u64::try_from(sleep.seconds).unwrap_or(0)),
-        None if handler.exec.is_some() => Hook::Due,
-        // httpGet hooks are asked for once and not waited on.
+        None if handler.exec.is_some() || handler.http_get.is_some() => Hook::Due,
         None => Hook::Over,
     }
 }
@@ -26,7 +26,7 @@ pub(super) fn ask(handler: &LifecycleHandler) -> Hook {
 /// When a hook moves by itself.
 pub(super) fn deadline(hook: Hook) -> SimTime {
     match hook {
-        Hook::Due | Hook::Sleep(_) => SimTime(0),
+        Hook::Due | Hook::Sleep(_) | Hook::Failed => SimTime(0),
         Hook::Until(at) => at,
         Hook::Process(_) | Hook::Over => NEVER,
     }
@@ -51,20 +51,27 @@ pub(super) fn run_pod(cluster: &mut Cluster, node: &str, name: &ObjectName) {
         return;
     }
     let Some(pod) = cluster.api.store.fetch::<Pod>(name).cloned() else { return };
+    let now = cluster.now();
     for (index, begin, stop) in list {
         let Some(lifecycle) = spec_of(&pod, index).and_then(|(c, _)| c.lifecycle.clone()) else { continue };
         let spot = Spot { node: Arc::from(node), pod: name.clone(), index };
         for (wanted, handler) in [(begin, lifecycle.post_start), (stop, lifecycle.pre_stop)] {
-            let Some(exec) = handler.filter(|_| wanted).and_then(|h| h.exec) else { continue };
-            let pid =
-                process::spawn(cluster, &spot, exec.command.unwrap_or_default(), Sink::Keep(Vec::new()));
-            let hook = pid.map_or(Hook::Over, Hook::Process);
+            let Some(handler) = handler.filter(|_| wanted) else { continue };
+            let hook = if let Some(exec) = handler.exec {
+                let argv = exec.command.unwrap_or_default();
+                process::spawn(cluster, &spot, argv, Sink::Keep(Vec::new())).map_or(Hook::Over, Hook::Process)
+            } else if handler.http_get.is_some_and(|get| !asks(cluster, &pod, &spot, &get)) {
+                Hook::Failed
+            } else {
+                Hook::Over
+            };
             let Some(container) = run_mut(cluster, node, name).and_then(|r| r.containers.get_mut(index))
             else {
                 continue;
             };
             if stop && let Stage::Running { kill: Some(kill), .. } = &mut container.stage {
-                kill.hook = hook;
+                // One that is over at once is looked at as one that has just ended.
+                kill.hook = if hook == Hook::Over { Hook::Until(now) } else { hook };
             } else if let Some(body) = &mut container.body {
                 body.post_start = Some(hook);
             }
@@ -72,10 +79,26 @@ pub(super) fn run_pod(cluster: &mut Cluster, node: &str, name: &ObjectName) {
     }
 }
 
+/// Sends a hook's request. Whether anybody answered: what it said does not matter.
+fn asks(cluster: &mut Cluster, pod: &Pod, spot: &Spot, get: &HTTPGetAction) -> bool {
+    let Some(run) = run_of(cluster, &spot.node, &spot.pod) else { return false };
+    let ip = environment::field_value(cluster, pod, run, "status.podIP");
+    let spec = spec_of(pod, spot.index).map(|(spec, _)| spec);
+    let Some(port) = spec.and_then(|spec| probes::port_number(&spec, &get.port)) else { return false };
+    let host = get.host.clone().filter(|h| !h.is_empty()).unwrap_or_else(|| ip.clone());
+    let path = format!("/{}", get.path.as_deref().unwrap_or("").trim_start_matches('/'));
+    let mut headers: Vec<(String, String)> =
+        get.http_headers.iter().flatten().map(|h| (h.name.clone(), h.value.clone())).collect();
+    headers.push(("User-Agent".to_owned(), "kube-lifecycle/1.36".to_owned()));
+    let call = HttpCall { method: "GET".to_owned(), host, port, path, headers, body: Vec::new() };
+    matches!(probes::send(cluster, spot, &ip, &call), Outcome::Answered(_))
+}
+
 /// What became of a hook: `None` while it runs, else its exit status.
 fn outcome(body: &Body, hook: Hook, now: SimTime) -> Option<i32> {
     match hook {
         Hook::Over => Some(0),
+        Hook::Failed => Some(1),
         Hook::Due | Hook::Sleep(_) => None,
         Hook::Until(at) => (at <= now).then_some(0),
         Hook::Process(pid) => match body.processes.iter().find(|p| p.pid == pid) {
@@ -156,7 +179,7 @@ pub(super) fn ask_to_end(cx: &mut Context, run: &mut PodRun, index: usize) {
             "signame" => Some(name.to_owned()),
             "how" => Some(how.to_owned()),
             "worker" => Some(worker.to_owned()),
-            key => texts::known(key, &pod, spec, now),
+            key => texts::known(key, &pod, &spec, now),
         });
         container.log.get_or_insert_with(Default::default).write(now, text.as_bytes());
     }

@@ -51,7 +51,7 @@ pub fn of_pod(cluster: &Cluster, pod: &Pod) -> Option<Vec<ContainerUsage>> {
         }
         let image = images::of(spec.image.as_deref().unwrap_or(""));
         let mut usage =
-            container.body.as_ref().map_or(Usage::default(), |b| usage::of_body(b, spec, &image, now));
+            container.body.as_ref().map_or(Usage::default(), |b| usage::of_body(b, &spec, &image, now));
         usage.cpu_nano = scaled(usage.cpu_nano, share);
         list.push(ContainerUsage { name: spec.name.clone(), usage });
     }
@@ -67,7 +67,7 @@ pub fn of_node(cluster: &Cluster, node: &str) -> Option<Usage> {
 }
 
 /// The bytes that are available on a node: its memory without what is in use.
-pub fn available_memory(cluster: &Cluster, node: &str) -> i64 {
+pub(super) fn available_memory(cluster: &Cluster, node: &str) -> i64 {
     let used = SYSTEM.memory + pods_of(cluster, node).memory;
     i64::try_from(memory_of(cluster, node)).unwrap_or(0) - i64::try_from(used).unwrap_or(i64::MAX)
 }
@@ -81,7 +81,7 @@ pub(super) fn right_now(cluster: &Cluster, node: &str, name: &ObjectName) -> Usa
         let (spec, _) = spec_of(pod, index)?;
         let body = container.body.as_ref().filter(|_| container.is_running())?;
         let image = images::of(spec.image.as_deref().unwrap_or(""));
-        Some(usage::of_body(body, spec, &image, cluster.now()))
+        Some(usage::of_body(body, &spec, &image, cluster.now()))
     };
     run.containers.iter().enumerate().filter_map(of).sum()
 }
@@ -97,7 +97,7 @@ fn amount_of(cluster: &Cluster, node: &str, name: &str) -> u64 {
     capacity.map_or(0, |q| u64::try_from(if name == "cpu" { q.milli() } else { q.units() }).unwrap_or(0))
 }
 
-fn memory_of(cluster: &Cluster, node: &str) -> u64 {
+pub(super) fn memory_of(cluster: &Cluster, node: &str) -> u64 {
     amount_of(cluster, node, "memory")
 }
 

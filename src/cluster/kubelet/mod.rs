@@ -9,6 +9,7 @@ mod admission;
 mod containers;
 mod ending;
 pub(crate) mod environment;
+mod eviction;
 mod hooks;
 pub mod log;
 pub mod metrics;
@@ -16,6 +17,8 @@ mod node;
 mod notes;
 mod probes;
 mod projection;
+mod resize;
+mod restart;
 pub mod run;
 mod statics;
 mod status;
@@ -66,6 +69,8 @@ pub struct Kubelet {
     pub(crate) last_address: u16,
     /// The node's own files, for `hostPath`.
     pub(crate) files: Tree,
+    /// How the node's memory stands.
+    pub(crate) memory: eviction::Memory,
     random: Stream,
 }
 
@@ -98,6 +103,8 @@ pub enum Wake {
     Joined,
     /// The machine has booted after its power came back.
     Booted,
+    /// The eviction manager looks at what is left of the node's memory.
+    Memory,
 }
 
 /// What a pod is synced with.
@@ -184,6 +191,7 @@ pub fn run(cluster: &mut Cluster, node: &str, wake: Wake) {
         Wake::Manifests => statics::start(cluster, &Arc::from(node)),
         Wake::Joined => node::joined(cluster, node),
         Wake::Booted => node::booted(cluster, node),
+        Wake::Memory => eviction::look(cluster, node),
     }
 }
 

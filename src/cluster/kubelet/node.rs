@@ -43,6 +43,7 @@ pub fn add_node(cluster: &mut Cluster, config: &NodeConfig) {
         addresses: OrdMap::new(),
         last_address: 1,
         files: Tree::host(&config.name),
+        memory: super::eviction::Memory::default(),
         random: Stream::new(cluster.config.seed, "kubelet", &config.name),
     };
     cluster.kubelets.insert(name.clone(), kubelet);
@@ -208,6 +209,27 @@ fn new_lease(node: &str, now: SimTime) -> Lease {
     Lease { metadata, spec: Some(spec) }
 }
 
+/// Says whether the node is short of memory.
+pub(super) fn post_memory(cluster: &mut Cluster, node: &Arc<str>, short: bool) {
+    let now = cluster.now();
+    let Some(object) = cluster.api.store.fetch::<Node>(&ObjectName::new("", node.clone())) else { return };
+    let mut object = Node::clone(object);
+    let conditions = object.status.get_or_insert_default().conditions.get_or_insert_default();
+    let Some(condition) = conditions.iter_mut().find(|c| c.type_ == "MemoryPressure") else { return };
+    let (status, reason, message) = if short {
+        ("True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available")
+    } else {
+        ("False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available")
+    };
+    status.clone_into(&mut condition.status);
+    condition.reason = Some(reason.to_owned());
+    condition.message = Some(message.to_owned());
+    condition.last_transition_time = Some(now.to_api());
+    condition.last_heartbeat_time = Some(now.to_api());
+    object.metadata.resource_version = None;
+    cluster.api.update(object.into_object(), Part::Status, &node_origin(node), false).ok();
+}
+
 /// Writes good conditions; those that were good already keep their transition times.
 fn post_ready(cluster: &mut Cluster, node: &Arc<str>) {
     let now = cluster.now();
@@ -275,6 +297,7 @@ pub(super) fn booted(cluster: &mut Cluster, node: &str) {
     let Some(kubelet) = cluster.kubelets.get_mut(&node) else { return };
     let Some(down) = kubelet.down.take() else { return };
     kubelet.pulls_until = now;
+    kubelet.memory = super::eviction::Memory::default();
     kubelet.pulling = OrdMap::new();
     kubelet.addresses = OrdMap::new();
     let names: Vec<ObjectName> = kubelet.pods.keys().cloned().collect();

@@ -4,9 +4,10 @@
 //! startup probe holds the others off; a result counts when its threshold is reached.
 
 use super::run::{ContainerRun, NEVER, PodRun, Role, Stage, spec_of};
+use super::timing::{NOTICE, NOTICE_SPREAD};
 use super::{Context, containers, notes, run_mut, run_of};
 use crate::cluster::Cluster;
-use crate::cluster::network::{HttpCall, Outcome};
+use crate::cluster::network::{HttpCall, HttpReply, Outcome};
 use crate::cluster::workload::images::{self, Behaviour};
 use crate::cluster::workload::process::{self, Sink};
 use crate::cluster::workload::server::PEER_HEADER;
@@ -85,7 +86,7 @@ fn timeout(probe: &Probe) -> u64 {
 pub(super) fn start(
     spec: &Container,
     role: Role,
-    now: SimTime,
+    (accepted, now): (SimTime, SimTime),
     jitter: &mut dyn FnMut(u64) -> u64,
 ) -> Vec<ProbeRun> {
     if matches!(role, Role::Init | Role::Ephemeral) {
@@ -95,12 +96,22 @@ pub(super) fn start(
     for which in [Which::Startup, Which::Readiness, Which::Liveness] {
         let Some(probe) = which.of(spec) else { continue };
         let delay = u64::try_from(probe.initial_delay_seconds.unwrap_or(0)).unwrap_or(0) * SECOND;
-        // A worker is made when the pod is taken, so its ticks have no relation to the container's start.
-        let first = now + delay + jitter(period(probe).min(SECOND));
+        let first = if which == Which::Readiness && delay == 0 && spec.startup_probe.is_none() {
+            // Asked as soon as the kubelet sees the container run.
+            now + NOTICE + jitter(NOTICE_SPREAD)
+        } else {
+            first_tick(accepted, period(probe), now + delay)
+        };
         let verdict = if which == Which::Liveness { Verdict::Success } else { Verdict::Unknown };
         list.push(ProbeRun { which, next: first, verdict, streak: (true, 0), flight: None, spent: false });
     }
     list
+}
+
+/// A worker is made when the pod is taken and ticks from then on, whenever its container starts: the first tick that is
+/// not before `earliest`.
+fn first_tick(accepted: SimTime, period: u64, earliest: SimTime) -> SimTime {
+    accepted + earliest.since(accepted).div_ceil(period) * period
 }
 
 /// When a probe is due.
@@ -141,7 +152,7 @@ pub(super) fn run_pod(cluster: &mut Cluster, node: &str, name: &ObjectName) {
         let Some((spec, _)) = spec_of(&pod, index) else { break };
         let spot = Spot { node: node.clone(), pod: name.clone(), index };
         for slot in 0..3 {
-            ask(cluster, &pod, spec, &spot, slot, ending);
+            ask(cluster, &pod, &spec, &spot, slot, ending);
         }
     }
 }
@@ -178,6 +189,14 @@ fn ask(cluster: &mut Cluster, pod: &Arc<Pod>, spec: &Container, spot: &Spot, slo
     }
     if let Some(exec) = &probe.exec {
         let argv = exec.command.clone().unwrap_or_default();
+        if let Err(why) = process::check_command(cluster, spot, pod, &argv) {
+            let id = images::hex64(&format!("{}{}{argv:?}", spot.pod.name, now.0));
+            let why = format!(
+                "rpc error: code = Unknown desc = failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: unable to start container process: {why}"
+            );
+            errored(cluster, pod, spot, which, &why);
+            return;
+        }
         let pid = process::spawn(cluster, spot, argv, Sink::Keep(Vec::new()));
         if let Some(state) = probe_mut(cluster, spot, slot) {
             state.flight = pid;
@@ -190,12 +209,34 @@ fn ask(cluster: &mut Cluster, pod: &Arc<Pod>, spec: &Container, spot: &Spot, slo
         }
         return;
     }
+    if let Some(why) = unknown_target(spec, probe) {
+        errored(cluster, pod, spot, which, &why);
+        return;
+    }
     let result = over_network(cluster, pod, spec, spot, probe);
     count(cluster, pod, spec, spot, slot, result);
 }
 
+/// A probe that could not be asked: it says so, and counts for nothing.
+fn errored(cluster: &mut Cluster, pod: &Arc<Pod>, spot: &Spot, which: Which, why: &str) {
+    let now = cluster.now();
+    let mut cx = Context { cluster, node: spot.node.clone(), name: spot.pod.clone(), pod: pod.clone(), now };
+    let text = format!("{} probe errored and resulted in unknown state: {why}", which.title());
+    notes::of_container(&mut cx, spot.index, true, "Unhealthy", text);
+}
+
+/// Why a probe's port is none.
+fn unknown_target(spec: &Container, probe: &Probe) -> Option<String> {
+    let port = probe.http_get.as_ref().map(|g| &g.port).or(probe.tcp_socket.as_ref().map(|s| &s.port))?;
+    port_number(spec, port).is_none().then(|| unknown_port(port))
+}
+
+fn container_mut<'a>(cluster: &'a mut Cluster, spot: &Spot) -> Option<&'a mut ContainerRun> {
+    run_mut(cluster, &spot.node, &spot.pod)?.containers.get_mut(spot.index)
+}
+
 fn probe_mut<'a>(cluster: &'a mut Cluster, spot: &Spot, slot: usize) -> Option<&'a mut ProbeRun> {
-    run_mut(cluster, &spot.node, &spot.pod)?.containers.get_mut(spot.index)?.probes.get_mut(slot)
+    container_mut(cluster, spot)?.probes.get_mut(slot)
 }
 
 /// What a probe's command has come to; `None` while it may go on.
@@ -222,14 +263,11 @@ fn finish_command(
     match status {
         Some(0) => Some(Ok(())),
         Some(_) => Some(Err(said)),
-        None => {
-            let argv: Vec<String> = process.argv.iter().map(|a| format!("\"{a}\"")).collect();
-            Some(Err(format!(
-                "command timed out: {} timed out after {}s",
-                argv.join(" "),
-                probe.timeout_seconds.unwrap_or(1)
-            )))
-        }
+        None => Some(Err(format!(
+            "command timed out: {:?} timed out after {}s",
+            process.argv.join(" "),
+            probe.timeout_seconds.unwrap_or(1)
+        ))),
     }
 }
 
@@ -263,15 +301,20 @@ fn over_network(
     }
     if let Some(grpc) = &probe.grpc {
         let port = u16::try_from(grpc.port).unwrap_or(0);
-        // No server of the table speaks the health protocol.
-        return match http::connect(cluster, &spot.pod, port) {
-            Outcome::Answered(()) => {
-                Err("rpc error: code = Unimplemented desc = unknown service grpc.health.v1.Health".to_owned())
-            }
-            _ => Err(format!(
-                "failed to connect service \"{ip}:{port}\" within 1s: context deadline exceeded: connection error: desc = \"transport: Error while dialing: dial tcp {ip}:{port}: connect: connection refused\""
-            )),
-        };
+        if http::speaks_health(cluster, &spot.pod, port) {
+            return match grpc.service.as_deref().unwrap_or("") {
+                "" => Ok(()),
+                _ => {
+                    Err("error: health rpc failed: rpc error: code = NotFound desc = unknown service"
+                        .to_owned())
+                }
+            };
+        }
+        // Whoever does not answer in HTTP/2 is waited for.
+        let seconds = probe.timeout_seconds.unwrap_or(1);
+        return Err(format!(
+            "timeout: failed to connect service \"{ip}:{port}\" within {seconds}s: context deadline exceeded"
+        ));
     }
     Err("missing probe handler".to_owned())
 }
@@ -292,7 +335,7 @@ fn reach(cluster: &mut Cluster, spot: &Spot, ip: &str, host: &str, port: u16) ->
 }
 
 /// The number of a port that may be named.
-fn port_number(spec: &Container, port: &IntOrString) -> Option<u16> {
+pub(super) fn port_number(spec: &Container, port: &IntOrString) -> Option<u16> {
     match port {
         IntOrString::Int(number) => u16::try_from(*number).ok(),
         IntOrString::String(name) => {
@@ -337,12 +380,8 @@ fn http_get(
     }
     let call =
         HttpCall { method: "GET".to_owned(), host: host.clone(), port, path, headers, body: Vec::new() };
-    let outcome = if host == ip {
-        http::http_to_pod(cluster, &spot.pod, port, &call)
-    } else {
-        let from = crate::cluster::network::Point::Node(spot.node.clone());
-        crate::cluster::network::http(cluster, &from, &call)
-    };
+    let outcome = send(cluster, spot, ip, &call);
+    let outcome = follow(cluster, spot, (ip, &host, port), &call, outcome);
     match outcome {
         Outcome::Answered(reply) if reply.took > timeout => Err(format!(
             "Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -361,6 +400,46 @@ fn http_get(
         )),
         Outcome::UnknownHost => Err(format!("Get \"{url}\": dial tcp: lookup {host}: no such host")),
     }
+}
+
+pub(super) fn send(cluster: &mut Cluster, spot: &Spot, ip: &str, call: &HttpCall) -> Outcome<HttpReply> {
+    if call.host == ip {
+        return http::http_to_pod(cluster, &spot.pod, call.port, call);
+    }
+    let from = crate::cluster::network::Point::Node(spot.node.clone());
+    crate::cluster::network::http(cluster, &from, call)
+}
+
+/// Follows redirects on the same host; one to another host is an answer, and counts as good.
+fn follow(
+    cluster: &mut Cluster,
+    spot: &Spot,
+    (ip, host, port): (&str, &str, u16),
+    call: &HttpCall,
+    first: Outcome<HttpReply>,
+) -> Outcome<HttpReply> {
+    let mut outcome = first;
+    for _ in 0..10 {
+        let Outcome::Answered(reply) = &outcome else { break };
+        let location = reply.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("location"));
+        let Some((_, to)) = location.filter(|_| matches!(reply.status, 301 | 302 | 303 | 307 | 308)) else {
+            break;
+        };
+        let path = match to.split_once("://") {
+            None => to.clone(),
+            Some((_, rest)) => {
+                let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+                let (name, number) = place.split_once(':').unwrap_or((place, "80"));
+                if name != host || number.parse() != Ok(port) {
+                    break;
+                }
+                format!("/{path}")
+            }
+        };
+        let next = HttpCall { path, ..call.clone() };
+        outcome = send(cluster, spot, ip, &next);
+    }
+    outcome
 }
 
 /// Takes a result in: events, streaks, verdicts.
@@ -389,6 +468,17 @@ fn count(
         state.verdict = if good { Verdict::Success } else { Verdict::Failure };
         if good && is_component(spec) {
             state.next = NEVER;
+        }
+    }
+    let passed = which == Which::Startup && state.verdict == Verdict::Success;
+    if passed && let Some(container) = container_mut(cluster, spot) {
+        let delay = |which: Which| {
+            let seconds = which.of(spec).and_then(|p| p.initial_delay_seconds).unwrap_or(0);
+            u64::try_from(seconds).unwrap_or(0) * SECOND
+        };
+        let since = container.since();
+        for probe in container.probes.iter_mut().filter(|p| p.which == Which::Readiness) {
+            probe.next = (now + 1).max(since + delay(Which::Readiness));
         }
     }
     if let Err(why) = result {

@@ -11,7 +11,8 @@ use crate::cluster::workload::process::Process;
 use crate::cluster::workload::rootfs::Rootfs;
 use crate::cluster::workload::usage::Work;
 use crate::object::{Pod, SimTime};
-use k8s_openapi::api::core::v1::Container;
+use k8s_openapi::api::core::v1::{Container, EphemeralContainer, PodSpec as ApiPodSpec};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Never: no wake is asked for.
@@ -40,6 +41,26 @@ pub struct PodRun {
     pub wake: SimTime,
     /// When its status is to be written next.
     pub report: SimTime,
+    /// The spec whose resources its containers have: the pod's own, unless a resize is not yet granted.
+    pub granted: Arc<ApiPodSpec>,
+    /// A resize that waits or goes on.
+    pub resize: Option<Box<Resize>>,
+}
+
+/// A resize in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resize {
+    /// The node cannot grant it: `Deferred` or `Infeasible`, and why.
+    Pending {
+        /// The condition's reason.
+        reason: &'static str,
+        /// Its message.
+        message: String,
+        /// When it is looked at again.
+        retry: SimTime,
+    },
+    /// The containers get it, until then at least.
+    InProgress(SimTime),
 }
 
 /// How far the pod's sandbox is.
@@ -100,6 +121,8 @@ pub struct ContainerRun {
     pub started: bool,
     /// Whether it is ready.
     pub ready: bool,
+    /// Whether it is stopped only to be started again, whatever its restart policy says.
+    pub renew: bool,
 }
 
 /// How far a container is.
@@ -196,6 +219,8 @@ pub enum Hook {
     Until(SimTime),
     /// Over, or there is none.
     Over,
+    /// Its request was not answered.
+    Failed,
 }
 
 /// An exponential wait, as `flowcontrol.Backoff` keeps it.
@@ -244,18 +269,47 @@ pub enum Role {
 }
 
 /// The spec of container number `index` of a [`PodRun`], and its role.
-pub fn spec_of(pod: &Pod, index: usize) -> Option<(&Container, Role)> {
+pub fn spec_of(pod: &Pod, index: usize) -> Option<(Cow<'_, Container>, Role)> {
     let inits = pod.spec.init_containers.as_deref().unwrap_or(&[]);
     if let Some(init) = inits.get(index) {
         let sidecar = init.restart_policy.as_deref() == Some("Always");
-        return Some((init, if sidecar { Role::Sidecar } else { Role::Init }));
+        return Some((Cow::Borrowed(init), if sidecar { Role::Sidecar } else { Role::Init }));
     }
-    pod.spec.containers.get(index - inits.len()).map(|c| (c, Role::Main))
+    if let Some(main) = pod.spec.containers.get(index - inits.len()) {
+        return Some((Cow::Borrowed(main), Role::Main));
+    }
+    let place = index - inits.len() - pod.spec.containers.len();
+    let debug = pod.spec.ephemeral_containers.as_ref()?.get(place)?;
+    Some((Cow::Owned(as_container(debug)), Role::Ephemeral))
+}
+
+/// An ephemeral container as a container: it has the same fields, of which it may use fewer.
+fn as_container(debug: &EphemeralContainer) -> Container {
+    Container {
+        args: debug.args.clone(),
+        command: debug.command.clone(),
+        env: debug.env.clone(),
+        env_from: debug.env_from.clone(),
+        image: debug.image.clone(),
+        image_pull_policy: debug.image_pull_policy.clone(),
+        name: debug.name.clone(),
+        security_context: debug.security_context.clone(),
+        stdin: debug.stdin,
+        stdin_once: debug.stdin_once,
+        termination_message_path: debug.termination_message_path.clone(),
+        termination_message_policy: debug.termination_message_policy.clone(),
+        tty: debug.tty,
+        volume_mounts: debug.volume_mounts.clone(),
+        working_dir: debug.working_dir.clone(),
+        ..Container::default()
+    }
 }
 
 /// How many containers [`spec_of`] knows.
 pub fn container_count(pod: &Pod) -> usize {
-    pod.spec.init_containers.as_ref().map_or(0, Vec::len) + pod.spec.containers.len()
+    pod.spec.init_containers.as_ref().map_or(0, Vec::len)
+        + pod.spec.containers.len()
+        + pod.spec.ephemeral_containers.as_ref().map_or(0, Vec::len)
 }
 
 /// The number of the container called `name`.
@@ -277,6 +331,8 @@ impl PodRun {
             volumes: None,
             wake: NEVER,
             report: now,
+            granted: pod.spec.shared.clone(),
+            resize: None,
         }
     }
 
@@ -290,6 +346,11 @@ impl ContainerRun {
     /// Whether a process of it may run.
     pub fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Running { .. })
+    }
+
+    /// Since when it runs.
+    pub fn since(&self) -> SimTime {
+        if let Stage::Running { since, .. } = self.stage { since } else { SimTime(0) }
     }
 
     /// Whether it is on its way to running.

@@ -15,8 +15,15 @@ use k8s_openapi::api::core::v1::{
 };
 
 /// Conditions that the kubelet owns; all others are kept as they are.
-const OWNED: &[&str] =
-    &["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+const OWNED: &[&str] = &[
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    "PodResizePending",
+    "PodResizeInProgress",
+];
 
 /// Writes the pod's status, if it differs from the one that is there.
 pub(super) fn write(cx: &mut Context, run: &mut PodRun) {
@@ -58,10 +65,11 @@ fn of_pod(cx: &mut Context, pod: &Pod, run: &PodRun) -> PodStatus {
         let all = run.containers.iter().enumerate();
         let mine =
             all.filter_map(|(i, c)| spec_of(pod, i).filter(|(_, r)| wanted(*r)).map(|(s, r)| (s, r, c)));
-        mine.map(|(spec, role, container)| of_container(pod, run, spec, role, container)).collect()
+        mine.map(|(spec, role, container)| of_container(pod, run, &spec, role, container)).collect()
     };
     let inits = statuses(|r| matches!(r, Role::Init | Role::Sidecar));
     let mains = statuses(|r| r == Role::Main);
+    let debug = statuses(|r| r == Role::Ephemeral);
     let phase = phase(pod, run);
     let mut status = PodStatus {
         phase: Some(phase.to_owned()),
@@ -77,6 +85,7 @@ fn of_pod(cx: &mut Context, pod: &Pod, run: &PodRun) -> PodStatus {
     status.conditions = Some(conditions(cx.now, pod, run, phase, &mains));
     status.init_container_statuses = (!inits.is_empty()).then_some(inits);
     status.container_statuses = Some(mains);
+    status.ephemeral_container_statuses = (!debug.is_empty()).then_some(debug);
     status
 }
 
@@ -111,7 +120,7 @@ fn phase(pod: &Pod, run: &PodRun) -> &'static str {
         return if failed || never_ran { "Failed" } else { "Succeeded" };
     }
     if inits().any(|c| stays(c) && code(c) != 0 && c.ended.is_some())
-        && pod.spec.restart_policy.as_deref() == Some("Never")
+        && (run.ending.is_none() || pod.spec.restart_policy.as_deref() == Some("Never"))
     {
         return "Failed";
     }
@@ -163,7 +172,9 @@ fn of_container(
     };
     let running = container.is_running();
     let init_done = role == Role::Init && container.succeeded();
-    let resources = spec.resources.clone().unwrap_or_default();
+    let granted = run.granted.containers.iter().chain(run.granted.init_containers.iter().flatten());
+    let granted = granted.into_iter().find(|c| c.name == spec.name).and_then(|c| c.resources.clone());
+    let resources = granted.unwrap_or_default();
     ContainerStatus {
         name: spec.name.clone(),
         image,
@@ -171,7 +182,7 @@ fn of_container(
         container_id: attempt.map(|a| container_id(run, &spec.name, a)),
         restart_count: i32::try_from(container.restarts).unwrap_or(i32::MAX),
         ready: container.ready || init_done,
-        started: Some(container.started),
+        started: Some(if role == Role::Ephemeral { false } else { container.started }),
         state: Some(state),
         last_state: Some(
             last.map(|t| ContainerState { terminated: Some(t), ..Default::default() }).unwrap_or_default(),
@@ -310,6 +321,8 @@ fn conditions(
     let old = pod.status.conditions.as_deref().unwrap_or(&[]);
     let mut list: Vec<PodCondition> =
         old.iter().filter(|c| !OWNED.contains(&c.type_.as_str())).cloned().collect();
+    list.extend(super::resize::condition(now, pod, run));
+    list.extend(super::eviction::condition(now, pod, run));
     let sandbox = if run.sandbox == Sandbox::Ready { None } else { Some((None, None)) };
     let initialized = initialized_condition(pod, run, phase);
     let containers = containers_ready(pod, run, phase, mains);
@@ -356,7 +369,7 @@ fn initialized_condition(pod: &Pod, run: &PodRun, phase: &str) -> Bad {
     if phase == "Succeeded" || worker::initialized(pod, run) {
         return None;
     }
-    let incomplete: Vec<&str> = run
+    let incomplete: Vec<String> = run
         .containers
         .iter()
         .enumerate()
@@ -366,7 +379,7 @@ fn initialized_condition(pod: &Pod, run: &PodRun, phase: &str) -> Bad {
             Role::Sidecar => !c.started,
             _ => false,
         })
-        .map(|(spec, _, _)| spec.name.as_str())
+        .map(|(spec, _, _)| spec.name.clone())
         .collect();
     if phase == "Failed" {
         return bad("PodFailed", None);
@@ -384,10 +397,10 @@ fn containers_ready(pod: &Pod, run: &PodRun, phase: &str, mains: &[ContainerStat
         _ => {}
     }
     let sidecars = run.containers.iter().enumerate().filter_map(|(i, c)| {
-        spec_of(pod, i).filter(|(_, r)| *r == Role::Sidecar && !c.ready).map(|(s, _)| s.name.as_str())
+        spec_of(pod, i).filter(|(_, r)| *r == Role::Sidecar && !c.ready).map(|(s, _)| s.name.clone())
     });
-    let unready: Vec<&str> =
-        sidecars.chain(mains.iter().filter(|c| !c.ready).map(|c| c.name.as_str())).collect();
+    let unready: Vec<String> =
+        sidecars.chain(mains.iter().filter(|c| !c.ready).map(|c| c.name.clone())).collect();
     if unready.is_empty() {
         return None;
     }

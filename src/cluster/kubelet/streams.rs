@@ -166,7 +166,7 @@ pub(super) fn read_log(cluster: &Cluster, pod: &Pod, spot: &Spot, previous: bool
     };
     let mut lines: Vec<Line> = Vec::new();
     if let Some(at) = started.filter(|at| at.0 > 0) {
-        let made = server::greeting(pod, spec, at);
+        let made = server::greeting(pod, &spec, at);
         lines.extend(made.into_iter().map(|text| Line { at, text: Arc::from(text), ended: true }));
     }
     let log = if previous { container.previous_log.as_deref() } else { container.log.as_deref() };

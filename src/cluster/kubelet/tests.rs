@@ -85,6 +85,16 @@ impl Lab {
         self
     }
 
+    /// Patches a subresource of the pod.
+    pub fn patch(&mut self, subresource: &str, body: Value) {
+        let path = format!("/api/v1/namespaces/default/pods/p/{subresource}");
+        let mut request = Request { method: crate::apiserver::Method::Patch, ..Request::get(&path) };
+        request.content_type = "application/strategic-merge-patch+json".to_owned();
+        request.body = Some(body);
+        let response = self.cluster.request(&request, &User::admin(), Cause::Time);
+        assert_eq!(response.status, 200, "{response:?}");
+    }
+
     pub fn request(&mut self, path: &str, query: &[(&str, &str)]) -> crate::apiserver::Response {
         let mut request = Request::get(path);
         for (key, value) in query {
@@ -529,4 +539,135 @@ fn databases_ask_for_a_password_once() {
     // What is in its volume needs no password.
     lab.pod(mysql(json!([]))).seconds(5);
     assert!(listens(&lab.cluster, &pod, 3306));
+}
+
+#[test]
+fn probes_that_cannot_be_asked_count_for_nothing() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25",
+        "livenessProbe": {"exec": {"command": ["/bin/nope"]}, "periodSeconds": 1, "failureThreshold": 1},
+        "readinessProbe": {"httpGet": {"port": "web"}, "periodSeconds": 1}}]}));
+    lab.seconds(8);
+    assert_eq!(lab.line(), "Running false 0 running");
+    let events = lab.events();
+    let has = |text: &str| events.iter().any(|e| e.starts_with(text));
+    assert!(
+        has("Unhealthy: Liveness probe errored and resulted in unknown state: rpc error: code = Unknown"),
+        "{events:#?}"
+    );
+    assert!(
+        has(
+            "Unhealthy: Readiness probe errored and resulted in unknown state: strconv.Atoi: parsing \"web\": invalid syntax"
+        ),
+        "{events:#?}"
+    );
+}
+
+#[test]
+fn ephemeral_containers_join_a_running_pod() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25"}]})).seconds(3);
+    let debug = json!({"name": "debug", "image": "busybox:1.36", "command": ["sh", "-c", "echo in; sleep 3; exit 2"]});
+    lab.patch("ephemeralcontainers", json!({"spec": {"ephemeralContainers": [debug]}}));
+    lab.seconds(3);
+    let status = |lab: &Lab| lab.get().unwrap()["status"]["ephemeralContainerStatuses"][0].clone();
+    assert!(status(&lab)["state"]["running"].is_object(), "{}", status(&lab));
+    let log = lab.request("/api/v1/namespaces/default/pods/p/log", &[("container", "debug")]);
+    assert_eq!(log.body, crate::apiserver::Body::Text("in\n".to_owned()));
+    lab.seconds(5);
+    assert_eq!(status(&lab)["state"]["terminated"]["exitCode"], 2);
+    assert_eq!(lab.line(), "Running true 0 running");
+}
+
+/// Changes the resources of the lab's pod, as the `resize` subresource does.
+fn resize(lab: &mut Lab, resources: &Value) {
+    lab.patch("resize", json!({"spec": {"containers": [{"name": "c", "resources": resources}]}}));
+}
+
+#[test]
+fn resources_are_changed_in_place() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25",
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+        "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"},
+            {"resourceName": "memory", "restartPolicy": "RestartContainer"}]}]}));
+    lab.seconds(3);
+    let conditions = |lab: &Lab| {
+        let pod = lab.get().unwrap();
+        let list = pod["status"]["conditions"].as_array().unwrap().clone();
+        list.into_iter().find(|c| c["type"].as_str().unwrap().starts_with("PodResize"))
+    };
+    resize(&mut lab, &json!({"requests": {"cpu": "300m", "memory": "64Mi"}}));
+    lab.millis(100);
+    assert_eq!(conditions(&lab).unwrap()["type"], "PodResizeInProgress");
+    lab.seconds(3);
+    assert_eq!(conditions(&lab), None);
+    assert_eq!(lab.line(), "Running true 0 running");
+    let requests = &lab.get().unwrap()["status"]["containerStatuses"][0]["resources"]["requests"];
+    assert_eq!(requests["cpu"], "300m");
+
+    resize(&mut lab, &json!({"requests": {"cpu": "300m", "memory": "128Mi"}}));
+    lab.seconds(5);
+    assert_eq!(lab.line(), "Running true 1 running");
+    resize(&mut lab, &json!({"requests": {"cpu": "6", "memory": "128Mi"}}));
+    lab.seconds(1);
+    let pending = conditions(&lab).unwrap();
+    assert_eq!(
+        (pending["type"].as_str(), pending["reason"].as_str()),
+        (Some("PodResizePending"), Some("Infeasible"))
+    );
+    assert_eq!(pending["message"], "Node didn't have enough capacity: cpu, requested: 6000, capacity: 1000");
+    resize(&mut lab, &json!({"requests": {"cpu": "300m", "memory": "128Mi"}}));
+    lab.seconds(1);
+    assert_eq!(conditions(&lab), None);
+    let events = lab.events();
+    for text in [
+        "ResizeStarted: Pod resize started: {\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"300m\",\"memory\":\"64Mi\"}}}],\"generation\":2}",
+        "Killing: Container c resize requires restart",
+        "ResizeCompleted: Pod resize completed: {",
+        "ResizeInfeasible: Pod resize Infeasible: {",
+    ] {
+        assert!(events.iter().any(|e| e.starts_with(text)), "{text}: {events:#?}");
+    }
+}
+
+#[test]
+fn a_node_short_of_memory_evicts() {
+    let mut lab = Lab::new();
+    lab.create(Kind::Pod, json!({"metadata": {"name": "q", "namespace": "default"}, "spec": {"nodeName": "worker-1",
+        "containers": [{"name": "c", "image": "nginx:1.25", "resources": {"requests": {"memory": "100Mi"}}}]}}));
+    // It grows by 100Mi a second, past what the node has.
+    lab.pod(json!({"containers": [{"name": "c", "image": "vish/stress", "resources": {"requests": {"memory": "100Mi"}},
+        "args": ["-mem-total", "3400Mi", "-mem-alloc-size", "100Mi", "-mem-alloc-sleep", "1s"]}]}));
+    lab.seconds(60);
+    let pod = lab.get().unwrap();
+    assert_eq!(pod["status"]["phase"], "Failed");
+    assert_eq!(pod["status"]["reason"], "Evicted");
+    let message = pod["status"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("The node was low on resource: memory. Threshold quantity: 100Mi, available: "),
+        "{message}"
+    );
+    assert!(message.ends_with("Ki, request is 100Mi, has larger consumption of memory. "), "{message}");
+    let target =
+        pod["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "DisruptionTarget");
+    assert_eq!(target.unwrap()["reason"], "TerminationByKubelet");
+    let pressure = |lab: &Lab| {
+        let node = lab.cluster.api.store.find::<k8s_openapi::api::core::v1::Node>("", "worker-1").unwrap();
+        let conditions = node.status.as_ref().unwrap().conditions.as_ref().unwrap();
+        conditions.iter().find(|c| c.type_ == "MemoryPressure").unwrap().status.clone()
+    };
+    assert_eq!(pressure(&lab), "True");
+    lab.create(
+        Kind::Pod,
+        json!({"metadata": {"name": "r", "namespace": "default"}, "spec": {"nodeName": "worker-1",
+        "containers": [{"name": "c", "image": "nginx:1.25"}]}}),
+    );
+    lab.seconds(2);
+    let refused = lab.cluster.api.store.find::<Pod>("default", "r").unwrap();
+    assert_eq!(refused.status.reason.as_deref(), Some("Evicted"));
+    lab.seconds(320);
+    assert_eq!(pressure(&lab), "False");
+    let other = lab.cluster.api.store.find::<Pod>("default", "q").unwrap();
+    assert_eq!(other.status.phase.as_deref(), Some("Running"));
 }

@@ -54,6 +54,15 @@ pub const SERVER_EXIT: u64 = 60 * MILLISECOND;
 pub const CLEANUP: u64 = 400 * MILLISECOND;
 /// A changed `ConfigMap` or Secret reaches a pod's files within the kubelet's sync period of one minute.
 pub const CONFIG_REFRESH: u64 = 60 * SECOND;
+/// From a granted resize to the containers' new limits: a sync of the pod and a call to the runtime.
+pub const RESIZE: u64 = SECOND;
+/// How often a resize is tried again that the node has no room for now (`retryPendingResizes` after each change, and
+/// every three minutes; the model asks more often instead of watching the node).
+pub const RESIZE_RETRY: u64 = 10 * SECOND;
+/// How often the eviction manager looks (`evictionMonitoringPeriod`).
+pub const EVICTION_PERIOD: u64 = 10 * SECOND;
+/// How long a node stays under pressure after it had any (`evictionPressureTransitionPeriod`).
+pub const PRESSURE_TRANSITION: u64 = 300 * SECOND;
 /// From a joining node's registration to its network being ready.
 pub const NODE_START: u64 = 4 * SECOND;
 /// From power on to a kubelet that works.

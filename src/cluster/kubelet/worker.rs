@@ -2,8 +2,8 @@
 
 use super::run::{self, NEVER, PodRun, Role, Sandbox, Stage, spec_of};
 use super::{
-    Context, admission, containers, ending, hooks, notes, probes, statics, status, streams, timing, volumes,
-    wake_pod,
+    Context, admission, containers, ending, hooks, notes, probes, resize, statics, status, streams, timing,
+    volumes, wake_pod,
 };
 use crate::cluster::Cluster;
 use crate::cluster::workload::process;
@@ -132,9 +132,12 @@ fn drive(cx: &mut Context, run: &mut PodRun) -> Over {
             return Over::Removed;
         }
     } else if run.sandbox != Sandbox::Stopped {
+        // Ephemeral containers may have been added.
+        run.containers.resize_with(run::container_count(&cx.pod).max(run.containers.len()), Default::default);
         volumes::refresh(cx, run);
         drive_sandbox(cx, run);
         if run.sandbox == Sandbox::Ready {
+            resize::drive(cx, run);
             containers::drive(cx, run);
             ending::stop_when_done(cx, run);
         }
@@ -189,6 +192,7 @@ fn deadline(pod: &Pod, run: &PodRun, now: SimTime) -> SimTime {
         next = next.min(containers::deadline(container, run.ending.is_some()));
         next = next.min(process::deadline(container, now)).min(probes::deadline(container));
     }
+    next = next.min(resize::deadline(run));
     if let Some(volumes) = &run.volumes {
         next = next.min(volumes.refresh);
     }

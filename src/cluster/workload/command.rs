@@ -407,6 +407,10 @@ fn agnhost(args: &[String]) -> Started {
             Server::new(Behaviour::Agnhost, vec![port("--port", 9376)], Some("serve-hostname"))
         }
         "liveness" => Server::new(Behaviour::Agnhost, vec![8080], Some("liveness")),
+        "grpc-health-checking" => {
+            let ports = vec![port("--port", 5000), port("--http-port", 8080)];
+            Server::new(Behaviour::Agnhost, ports, Some("grpc-health-checking"))
+        }
         "pause" => Server::new(Behaviour::Pause, Vec::new(), None),
         _ => Server::new(Behaviour::Agnhost, vec![8080], Some("netexec")),
     };

@@ -37,6 +37,12 @@ fn listener(cluster: &Cluster, pod: &ObjectName, port: u16) -> Outcome<(Spot, u3
     Outcome::Refused
 }
 
+/// Whether the pod answers gRPC health checks on the port.
+pub fn speaks_health(cluster: &Cluster, pod: &ObjectName, port: u16) -> bool {
+    let health = |server: &Server| server.text.as_deref() == Some("grpc-health-checking") && port != 8080;
+    matches!(listener(cluster, pod, port), Outcome::Answered((_, _, server)) if health(&server))
+}
+
 /// Opens a TCP connection to the pod.
 pub fn connect(cluster: &Cluster, pod: &ObjectName, port: u16) -> Outcome<()> {
     match listener(cluster, pod, port) {

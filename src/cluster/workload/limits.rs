@@ -35,7 +35,7 @@ pub fn refusal(pod: &Pod, spec: &Container) -> Option<&'static str> {
 pub fn room(cluster: &Cluster, spot: &Spot) -> Option<u64> {
     let pod = spot.object(cluster)?;
     let (spec, _) = spec_of(&pod, spot.index)?;
-    let limit = of_memory(&pod, spec)?;
+    let limit = of_memory(&pod, &spec)?;
     let body = run_of(cluster, &spot.node, &spot.pod)?.containers.get(spot.index)?.body.as_ref()?;
     let image = images::of(spec.image.as_deref().unwrap_or(""));
     let all = usage::memory(body, &image, cluster.now());
@@ -54,15 +54,23 @@ pub fn enforce(cluster: &mut Cluster, spot: &Spot) -> bool {
     let now = cluster.now();
     let Some(pod) = spot.object(cluster) else { return false };
     let Some((spec, _)) = spec_of(&pod, spot.index) else { return false };
-    let Some(limit) = of_memory(&pod, spec) else { return false };
+    let Some(limit) = of_memory(&pod, &spec) else { return false };
     let image = images::of(spec.image.as_deref().unwrap_or(""));
     let Some(body) = body_mut(cluster, spot) else { return false };
     if usage::memory(body, &image, now) <= limit {
         return false;
     }
+    end(cluster, spot);
+    true
+}
+
+/// The kernel ends a container for its memory; the name of its first process.
+pub fn end(cluster: &mut Cluster, spot: &Spot) -> Option<String> {
+    let body = body_mut(cluster, spot)?;
     body.oom = true;
     for process in &mut body.processes {
         process.exit.get_or_insert(137);
     }
-    true
+    let name = body.processes.first().and_then(|p| p.argv.first().cloned()).unwrap_or_default();
+    Some(name.rsplit('/').next().unwrap_or("").to_owned())
 }

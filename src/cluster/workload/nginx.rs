@@ -227,9 +227,9 @@ fn agent<'a>(visit: &'a Visit) -> &'a str {
 
 fn server_name(cluster: &Cluster, visit: &Visit) -> String {
     let pod = visit.spot.object(cluster);
-    let spec = pod
-        .as_deref()
-        .and_then(|p| crate::cluster::kubelet::run::spec_of(p, visit.spot.index).map(|(s, _)| s.clone()));
+    let spec = pod.as_deref().and_then(|p| {
+        crate::cluster::kubelet::run::spec_of(p, visit.spot.index).map(|(s, _)| s.into_owned())
+    });
     let image = spec.and_then(|s| s.image).unwrap_or_default();
     let version =
         super::images::Reference::parse(&image).map(|r| super::images::version(&r)).unwrap_or_default();

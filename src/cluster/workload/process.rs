@@ -161,7 +161,7 @@ pub fn main_exit(body: &Body) -> Option<i32> {
 pub fn check_command(cluster: &Cluster, spot: &Spot, pod: &Pod, argv: &[String]) -> Result<(), String> {
     let Some((spec, _)) = spec_of(pod, spot.index) else { return Ok(()) };
     let image = images::of(spec.image.as_deref().unwrap_or(""));
-    command::exists(argv.first().map_or("", String::as_str), &image, spec)?;
+    command::exists(argv.first().map_or("", String::as_str), &image, &spec)?;
     let _ = cluster;
     Ok(())
 }
@@ -186,14 +186,21 @@ pub fn spawn_exec(
     let pod = spot.object(cluster)?;
     let (spec, _) = spec_of(&pod, spot.index)?;
     let run = run_of(cluster, &spot.node, &spot.pod)?;
-    let whole = environment::whole(cluster, &pod, spec, run, spot.index);
+    let whole = environment::whole(cluster, &pod, &spec, run, spot.index);
     let environment = Environment::new(move || whole.clone());
     let image = images::of(spec.image.as_deref().unwrap_or(""));
     let body = body_mut(cluster, spot)?;
     let pid = body.next_pid.max(2);
     body.next_pid = pid + PID_ROOM;
-    let start =
-        command::Start { pod: &pod, spec, image: &image, environment: &environment, given: true, now, pid };
+    let start = command::Start {
+        pod: &pod,
+        spec: &spec,
+        image: &image,
+        environment: &environment,
+        given: true,
+        now,
+        pid,
+    };
     let (program, wake, exit) = match command::exec_program(&argv, &start, terminal) {
         Ok((program, wake)) => (program, wake, None),
         Err(_) => (Program::Ends(126), now, Some(126)),

@@ -105,12 +105,12 @@ pub fn with_tree<R>(
     let own = run_of(cluster, &spot.node, &spot.pod)?.containers.get(spot.index)?.body.as_ref()?.env.clone();
     let variable = |name: &str| own.as_ref()?.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     let inside = |m: &Mount| path == m.path || path.strip_prefix(&m.path).is_some_and(|r| r.starts_with('/'));
-    let mut mounts = mounts(cluster, &pod, spec, &variable);
+    let mut mounts = mounts(cluster, &pod, &spec, &variable);
     mounts.retain(inside);
     let Some(mount) = mounts.into_iter().max_by_key(|m| m.path.len()) else {
         let read_only =
             spec.security_context.as_ref().is_some_and(|s| s.read_only_root_filesystem == Some(true));
-        ensure(cluster, spot, &pod, spec);
+        ensure(cluster, spot, &pod, &spec);
         let run = run_mut(cluster, &spot.node, &spot.pod)?;
         let rootfs = run.containers.get_mut(spot.index)?.body.as_mut()?.rootfs.as_mut()?;
         return Some(work(&mut rootfs.tree, path, read_only && !path.starts_with("/dev/")));

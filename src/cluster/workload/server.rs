@@ -171,7 +171,8 @@ fn says(cluster: &Cluster, visit: &Visit) -> Answer {
         "agent" => Some(agent.map_or("-", |(_, v)| v).to_owned()),
         _ => None,
     };
-    let of = |text: &str| texts::fill(text, &|name| ask(name).or_else(|| texts::known(name, pod, spec, now)));
+    let of =
+        |text: &str| texts::fill(text, &|name| ask(name).or_else(|| texts::known(name, pod, &spec, now)));
     let mut answer = plain(200, &of(image.texts.answer));
     if !image.texts.access.is_empty() {
         answer.log = Some(format!("{}\n", of(image.texts.access)));

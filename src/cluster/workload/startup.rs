@@ -29,8 +29,8 @@ pub fn step(cluster: &mut Cluster, spot: &Spot, pid: u32) {
     };
     match server.startup {
         Startup::Over => {}
-        Startup::Due => begin(cluster, spot, pid, (&pod, spec, &image)),
-        Startup::Underway { again } => ready(cluster, spot, pid, (&pod, spec, &image), again),
+        Startup::Due => begin(cluster, spot, pid, (&pod, &spec, &image)),
+        Startup::Underway { again } => ready(cluster, spot, pid, (&pod, &spec, &image), again),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::posix::{
     Call, ChildId, ChildOutput, FileError, FileInfo, Flavour, World, net, resolve_path, tools,
 };
 use k8s_openapi::api::core::v1::Container;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ impl<'a> ContainerWorld<'a> {
         }
     }
 
-    fn spec(&self) -> Option<&Container> {
+    fn spec(&self) -> Option<Cow<'_, Container>> {
         self.pod.as_deref().and_then(|p| spec_of(p, self.spot.index)).map(|(s, _)| s)
     }
 
@@ -138,15 +139,15 @@ impl<'a> ContainerWorld<'a> {
         let (Some(pod), Some(spec), Some(run)) = (self.pod.as_deref(), self.spec(), run) else {
             return Vec::new();
         };
-        let whole = Environment::new(|| environment::whole(self.cluster, pod, spec, run, self.spot.index));
-        main_argv(spec, &self.image, &whole).0
+        let whole = Environment::new(|| environment::whole(self.cluster, pod, &spec, run, self.spot.index));
+        main_argv(&spec, &self.image, &whole).0
     }
 
     fn mounts(&mut self) -> String {
         let mut text = "overlay on / type overlay (rw,relatime)\nproc on /proc type proc (rw,nosuid,nodev,noexec,relatime)\ntmpfs on /dev type tmpfs (rw,nosuid,size=65536k,mode=755)\n".to_owned();
         let Some(pod) = self.pod.clone() else { return text };
         let Some((spec, _)) = spec_of(&pod, self.spot.index) else { return text };
-        for mount in rootfs::mounts(self.cluster, &pod, spec, &|_| None) {
+        for mount in rootfs::mounts(self.cluster, &pod, &spec, &|_| None) {
             let mode = if mount.read_only { "ro" } else { "rw" };
             let _ = writeln!(text, "/dev/sda1 on {} type ext4 ({mode},relatime)", mount.path);
         }
@@ -195,8 +196,15 @@ impl<'a> ContainerWorld<'a> {
         let (pod, image, now) = (self.pod.clone()?, self.image, self.cluster.now());
         let (spec, _) = spec_of(&pod, self.spot.index)?;
         let environment = Environment::new(|| call.env.clone());
-        let start =
-            Start { pod: &pod, spec, image: &image, environment: &environment, given: true, now, pid: 0 };
+        let start = Start {
+            pod: &pod,
+            spec: &spec,
+            image: &image,
+            environment: &environment,
+            given: true,
+            now,
+            pid: 0,
+        };
         let (program, wake, said) = command::server_of(&call.argv, &start)?;
         let plain = call.argv[0].rsplit('/').next().unwrap_or("");
         let stays = match plain {
@@ -280,7 +288,7 @@ impl World for ContainerWorld<'_> {
         let name = call.argv.first()?;
         let plain = name.rsplit('/').next().unwrap_or(name).to_owned();
         if !command::has_tool(&plain, &self.image)
-            && self.spec().is_none_or(|s| command::exists(name, &self.image, s).is_err())
+            && self.spec().is_none_or(|s| command::exists(name, &self.image, &s).is_err())
         {
             return None;
         }

@@ -1,7 +1,9 @@
-//! Events, as the real recorder writes them: repeated ones are counted, and each lives for an hour.
-//!
-//! From `k8s.io/client-go/tools/record`: the same source, object, type, reason and message make one event with a
-//! growing count.
+//! Events, as the real recorders write them: repeated ones are counted, similar ones combined, and each lives for an
+//! hour.
+
+mod correlator;
+
+use correlator::Correlator;
 
 use super::{Cluster, Wake};
 use crate::apiserver::{ApiServer, DeleteOptions, Origin};
@@ -96,7 +98,9 @@ pub fn reference(object: &Object) -> ObjectReference {
 /// Remembers which event stands for which text, so that repetitions are counted.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
-    known: OrdMap<u64, ObjectName>,
+    correlator: Correlator,
+    /// Those of the newer recorder.
+    series: OrdMap<u64, ObjectName>,
     expiry_set: bool,
 }
 
@@ -108,59 +112,67 @@ pub fn record(cluster: &mut Cluster, note: &Note, origin: &Origin) {
         cluster.queue.push(at, Wake::ExpireEvents);
     }
     let Cluster { recorder, api, .. } = cluster;
-    recorder.record(api, note, origin);
+    match note.action {
+        Some(action) => recorder.in_series(api, note, action, origin),
+        None => recorder.counted(api, note, origin),
+    }
 }
 
 impl Recorder {
-    fn record(&mut self, api: &mut ApiServer, note: &Note, origin: &Origin) {
-        let fingerprint = fingerprint(note);
-        let known = self.known.get(&fingerprint).and_then(|name| api.store.fetch::<Event>(name));
+    /// The older recorder: repetitions are counted, similar ones combined.
+    fn counted(&mut self, api: &mut ApiServer, note: &Note, origin: &Origin) {
+        let now = api.now;
+        let Some(observed) = self.correlator.observe(note, now) else { return };
+        let seen = observed.seen;
+        let known = seen.name.as_ref().and_then(|name| api.store.fetch::<Event>(name));
         let outcome = if let Some(event) = known {
             let mut event = Event::clone(event);
-            if note.action.is_some() {
-                if event.series.is_some() {
-                    return; // the newer recorder writes a series when it begins, and hardly again
-                }
-                let last_observed_time = Some(api.now.to_api_micro());
-                event.series = Some(EventSeries { count: Some(2), last_observed_time });
-                api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false).ok();
-                return;
+            event.count = Some(seen.count);
+            event.last_timestamp = Some(now.to_api());
+            if observed.combined.is_some() {
+                event.message = observed.combined;
             }
-            event.count = Some(event.count.unwrap_or(1) + 1);
-            event.last_timestamp = Some(api.now.to_api());
             api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false)
         } else {
-            api.create(new_event(note, api).into_object(), origin, false)
+            // One whose hour was over goes on counting.
+            let mut event = new_event(note, api);
+            event.count = Some(seen.count);
+            event.first_timestamp = Some(seen.first.to_api());
+            if observed.combined.is_some() {
+                event.message = observed.combined;
+            }
+            api.create(event.into_object(), origin, false)
         };
         // An event that cannot be written is lost, as with the real recorder: its namespace may be going.
         if let Ok(event) = outcome {
-            self.known.insert(fingerprint, event.name());
+            self.correlator.written(observed.key, event.name());
+        }
+    }
+
+    /// The newer recorder: a series begins with the second one.
+    fn in_series(&mut self, api: &mut ApiServer, note: &Note, action: &str, origin: &Origin) {
+        let key = series_key(note, action);
+        let Some(event) = self.series.get(&key).and_then(|name| api.store.fetch::<Event>(name)) else {
+            if let Ok(event) = api.create(new_event(note, api).into_object(), origin, false) {
+                self.series.insert(key, event.name());
+            }
+            return;
+        };
+        // It is written when it begins, and hardly again.
+        if event.series.is_none() {
+            let mut event = Event::clone(event);
+            let last_observed_time = Some(api.now.to_api_micro());
+            event.series = Some(EventSeries { count: Some(2), last_observed_time });
+            api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false).ok();
         }
     }
 }
 
-fn fingerprint(note: &Note) -> u64 {
+/// The newer recorder leaves the message out, but tells one revision of the object from another.
+fn series_key(note: &Note, action: &str) -> u64 {
     let r = &note.regarding;
-    if let Some(action) = note.action {
-        // The newer recorder leaves the message out, but tells one revision of the object from another.
-        let object = format!("{:?}|{:?}|{:?}|{:?}", r.kind, r.uid, r.name, r.resource_version);
-        return hash::fnv64a(
-            format!("{}|{action}|{}|{}|{object}", note.component, note.type_, note.reason).as_bytes(),
-        );
-    }
-    let text = format!(
-        "{}|{:?}|{:?}|{:?}|{:?}|{:?}|{}|{}|{}",
-        note.component,
-        note.host,
-        r.kind,
-        r.namespace,
-        r.uid,
-        r.field_path,
-        note.type_,
-        note.reason,
-        note.message
-    );
-    hash::fnv64a(text.as_bytes())
+    let object = format!("{:?}|{:?}|{:?}|{:?}", r.kind, r.uid, r.name, r.resource_version);
+    hash::fnv64a(format!("{}|{action}|{}|{}|{object}", note.component, note.type_, note.reason).as_bytes())
 }
 
 fn new_event(note: &Note, api: &ApiServer) -> Event {
@@ -215,12 +227,9 @@ pub fn expire(cluster: &mut Cluster) {
             next = Some(next.map_or(due, |n: crate::object::SimTime| n.min(due)));
         }
     }
-    let store = &cluster.api.store;
-    let gone = |name: &ObjectName| store.fetch::<Event>(name).is_none();
-    let lost: Vec<u64> = cluster.recorder.known.iter().filter(|(_, n)| gone(n)).map(|(f, _)| *f).collect();
-    for fingerprint in lost {
-        cluster.recorder.known.remove(&fingerprint);
-    }
+    let Cluster { recorder, api, .. } = cluster;
+    correlator::retain(&mut recorder.series, |name| api.store.fetch::<Event>(name).is_some());
+    recorder.correlator.prune(now);
     cluster.recorder.expiry_set = next.is_some();
     if let Some(at) = next {
         cluster.queue.push(at, Wake::ExpireEvents);

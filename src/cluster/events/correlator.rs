@@ -1,0 +1,183 @@
+//! What a recorder does before it writes: similar events become one, repeated ones are counted, and an object that
+//! many are about is heard of only now and then.
+//!
+//! From `k8s.io/client-go/tools/record`: ten different messages of one reason within ten minutes are combined; a
+//! source may tell 25 things about an object at once and one more every five minutes. What is not written is
+//! counted all the same.
+
+use super::Note;
+use crate::object::{ObjectName, SECOND, SimTime, hash};
+use imbl::{OrdMap, OrdSet};
+
+/// How many different messages make a group (`defaultAggregateMaxEvents`).
+const GROUP_MESSAGES: usize = 10;
+/// A group is forgotten after so long without a new one (`defaultAggregateIntervalInSeconds`).
+const GROUP_FORGET: u64 = 600 * SECOND;
+/// How long an event is remembered; a real recorder remembers the last 4096.
+const SEEN_FORGET: u64 = 6 * 3600 * SECOND;
+/// How many events of a source about an object are written at once (`defaultSpamBurst`).
+const BURST: u64 = 25;
+/// How long it takes until one more is (`defaultSpamQPS`).
+const REFILL: u64 = 300 * SECOND;
+
+/// The memory of a recorder.
+#[derive(Clone, Debug, Default)]
+pub struct Correlator {
+    seen: OrdMap<u64, Seen>,
+    groups: OrdMap<u64, Group>,
+    buckets: OrdMap<u64, Bucket>,
+}
+
+/// An event that was observed.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Its object, once it is written.
+    pub name: Option<ObjectName>,
+    /// How often.
+    pub count: i32,
+    /// When first.
+    pub first: SimTime,
+    /// When last.
+    pub last: SimTime,
+}
+
+/// The messages of one reason about an object.
+#[derive(Clone, Debug)]
+struct Group {
+    messages: OrdSet<u64>,
+    last: SimTime,
+}
+
+/// A token bucket, in nanoseconds of [`REFILL`].
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: u64,
+    at: SimTime,
+}
+
+/// What is to be written.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Under which key it is remembered.
+    pub key: u64,
+    /// What is known of it, this time included.
+    pub seen: Seen,
+    /// Its text, when it stands for several.
+    pub combined: Option<String>,
+}
+
+impl Correlator {
+    /// Takes an event in. `None` when it is not to be written.
+    pub fn observe(&mut self, note: &Note, now: SimTime) -> Option<Observed> {
+        let (whole, similar, source) = keys(note);
+        let mut group = self.groups.get(&similar).cloned().filter(|g| now.since(g.last) <= GROUP_FORGET);
+        let group = group.get_or_insert_with(|| Group { messages: OrdSet::new(), last: now });
+        group.messages.insert(hash::fnv64a(note.message.as_bytes()));
+        group.last = now;
+        let many = group.messages.len() >= GROUP_MESSAGES;
+        if many && let Some(one) = group.messages.get_min().copied() {
+            group.messages.remove(&one);
+        }
+        self.groups.insert(similar, group.clone());
+        let (key, combined) = if many {
+            (similar, Some(format!("(combined from similar events): {}", note.message)))
+        } else {
+            (whole, None)
+        };
+        let mut seen =
+            self.seen.get(&key).cloned().unwrap_or(Seen { name: None, count: 0, first: now, last: now });
+        seen.count = seen.count.saturating_add(1);
+        seen.last = now;
+        self.seen.insert(key, seen.clone());
+        self.accept(source, now).then_some(Observed { key, seen, combined })
+    }
+
+    /// The event is written under this name.
+    pub fn written(&mut self, key: u64, name: ObjectName) {
+        if let Some(seen) = self.seen.get_mut(&key) {
+            seen.name = Some(name);
+        }
+    }
+
+    fn accept(&mut self, source: u64, now: SimTime) -> bool {
+        let full = BURST * REFILL;
+        let bucket = self.buckets.get(&source).copied().unwrap_or(Bucket { left: full, at: now });
+        let left = bucket.left.saturating_add(now.since(bucket.at)).min(full);
+        let accepted = left >= REFILL;
+        self.buckets.insert(source, Bucket { left: if accepted { left - REFILL } else { left }, at: now });
+        accepted
+    }
+
+    /// Forgets what can no longer make a difference.
+    pub fn prune(&mut self, now: SimTime) {
+        retain(&mut self.seen, |seen| now.since(seen.last) < SEEN_FORGET);
+        retain(&mut self.groups, |group| now.since(group.last) <= GROUP_FORGET);
+        retain(&mut self.buckets, |bucket| bucket.left.saturating_add(now.since(bucket.at)) < BURST * REFILL);
+    }
+}
+
+/// Keeps the entries that `keep` says so of.
+pub(super) fn retain<V: Clone>(map: &mut OrdMap<u64, V>, keep: impl Fn(&V) -> bool) {
+    let gone: Vec<u64> = map.iter().filter(|(_, value)| !keep(value)).map(|(key, _)| *key).collect();
+    for key in gone {
+        map.remove(&key);
+    }
+}
+
+/// The keys of an event itself, of those that differ from it only in their text, and of its source and object.
+fn keys(note: &Note) -> (u64, u64, u64) {
+    let r = &note.regarding;
+    let source =
+        format!("{}|{:?}|{:?}|{:?}|{:?}|{:?}", note.component, note.host, r.kind, r.namespace, r.name, r.uid);
+    let similar = format!("{source}|{}|{}", note.type_, note.reason);
+    let whole = format!("{similar}|{:?}|{}", r.field_path, note.message);
+    // The three must never meet in one map.
+    (
+        hash::fnv64a(whole.as_bytes()),
+        hash::fnv64a(format!("{similar}|similar").as_bytes()),
+        hash::fnv64a(source.as_bytes()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ObjectReference;
+
+    fn note(message: &str) -> Note {
+        let regarding = ObjectReference { name: Some("p".to_owned()), ..ObjectReference::default() };
+        let (component, message) = ("kubelet", message.to_owned());
+        Note { regarding, type_: "Normal", reason: "R", message, component, host: None, action: None }
+    }
+
+    fn at(seconds: u64) -> SimTime {
+        SimTime(seconds * SECOND)
+    }
+
+    #[test]
+    fn the_tenth_message_is_combined_with_the_next() {
+        let mut correlator = Correlator::default();
+        for number in 0..9 {
+            let observed = correlator.observe(&note(&format!("m{number}")), at(number)).unwrap();
+            assert_eq!((observed.combined, observed.seen.count), (None, 1));
+        }
+        for (number, count) in [(9, 1), (10, 2), (11, 3)] {
+            let observed = correlator.observe(&note(&format!("m{number}")), at(number)).unwrap();
+            let text = format!("(combined from similar events): m{number}");
+            assert_eq!((observed.combined, observed.seen.count), (Some(text), count));
+        }
+        // After ten quiet minutes the group is forgotten.
+        assert_eq!(correlator.observe(&note("m12"), at(612)).unwrap().combined, None);
+    }
+
+    #[test]
+    fn a_burst_is_written_and_the_rest_is_counted() {
+        let mut correlator = Correlator::default();
+        let written = (0..40).filter(|n| correlator.observe(&note("same"), at(*n)).is_some()).count();
+        assert_eq!(written, 25);
+        assert!(correlator.observe(&note("same"), at(299)).is_none());
+        let observed = correlator.observe(&note("same"), at(301)).unwrap();
+        assert_eq!((observed.seen.count, observed.seen.first), (42, at(0)));
+        assert!(correlator.observe(&note("same"), at(302)).is_none());
+    }
+}
