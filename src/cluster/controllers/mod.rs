@@ -1,9 +1,9 @@
 //! kube-controller-manager: one file a controller, each a function of what it sees.
 //!
-//! Always holds: a controller reads the store through a [`View`] and answers with [`Write`]s; it keeps nothing
-//! between two calls. A key waits at most once in the queue, however often it changes meanwhile. Writes happen in
-//! order; after the first that fails only a [`Write::StatusAfter`] still happens, and the key is tried again with
-//! growing waits.
+//! Always holds: a controller reads the store through a [`View`] and answers with [`Write`]s; between two calls it keeps
+//! only what it has asked to be remembered. A key waits at most once in the queue, however often it changes meanwhile.
+//! Writes happen in order; after the first that fails only a [`Write::StatusAfter`] and [`Write::Anyway`] still happen,
+//! and the key is tried again with growing waits.
 
 pub mod cluster_role_aggregation;
 pub mod cron_job;
@@ -50,8 +50,10 @@ pub struct View<'a> {
     pub now: SimTime,
     /// What the cluster was made from.
     pub config: &'a super::Config,
-    /// What the controller wrote down about the key that it reconciles ([`Write::Remember`]).
+    /// The moment that the controller wrote down about the key that it reconciles ([`Write::Remember`]).
     pub remembered: Option<SimTime>,
+    /// What else it wrote down about the key ([`Write::Recall`]).
+    pub recalled: Option<&'a Memory>,
     kubelets: &'a OrdMap<Arc<str>, kubelet::Kubelet>,
 }
 
@@ -94,6 +96,24 @@ impl Keys {
     }
 }
 
+/// What a controller keeps in memory about a key, beyond a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Memory {
+    /// How often in a row a Job's pods have failed, and when the last did.
+    Failures(i32, SimTime),
+}
+
+/// The first error among the writes of a reconcile, as a later status tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// The error.
+    pub error: &'a ApiError,
+    /// How many of the objects that were to be created are missing.
+    pub missing: i32,
+    /// When.
+    pub now: SimTime,
+}
+
 /// What a controller wants done, in order. `{name}` in a note's message becomes the object's name, `{error}` the
 /// error's text.
 #[derive(Clone, Debug)]
@@ -118,8 +138,10 @@ pub enum Write {
         /// The object with its new status.
         object: Object,
         /// Puts the first error into the status.
-        failed: fn(&mut Object, &ApiError, SimTime),
+        failed: fn(&mut Object, &Failed),
     },
+    /// Does this whether or not the writes before succeeded.
+    Anyway(Box<Write>),
     /// Asks for deletion and records a note when it was accepted.
     Delete {
         /// What to delete.
@@ -136,6 +158,8 @@ pub enum Write {
     /// Writes a moment down about this key, for the next reconcile; `None` forgets it. For what a real controller keeps
     /// in memory and no object says.
     Remember(Option<SimTime>),
+    /// The same for what is more than a moment.
+    Recall(Option<Memory>),
 }
 
 /// A controller, as the table has it.
@@ -200,6 +224,7 @@ pub struct Manager {
     due: OrdMap<(ControllerId, ObjectKey), (SimTime, Option<u64>)>,
     failures: OrdMap<(ControllerId, ObjectKey), u32>,
     memory: OrdMap<(ControllerId, ObjectKey), SimTime>,
+    records: OrdMap<(ControllerId, ObjectKey), Memory>,
 }
 
 /// Tells the controllers that a node's machine was switched off or on.
@@ -225,7 +250,7 @@ pub fn observe(cluster: &mut Cluster, change: &Change) {
 
 fn view(cluster: &Cluster) -> View<'_> {
     let Cluster { api, config, kubelets, .. } = cluster;
-    View { store: &api.store, now: api.now, config, remembered: None, kubelets }
+    View { store: &api.store, now: api.now, config, remembered: None, recalled: None, kubelets }
 }
 
 fn enqueue(cluster: &mut Cluster, id: ControllerId, key: ObjectKey, at: SimTime, revision: Option<u64>) {
@@ -247,17 +272,20 @@ pub fn run(cluster: &mut Cluster, id: ControllerId, key: &ObjectKey) {
     cluster.controllers.due.remove(&entry);
     let controller = CONTROLLERS[id.0 as usize];
     let remembered = cluster.controllers.memory.get(&entry).copied();
-    let writes = (controller.reconcile)(&View { remembered, ..view(cluster) }, key);
+    let recalled = cluster.controllers.records.get(&entry);
+    let writes = (controller.reconcile)(&View { remembered, recalled, ..view(cluster) }, key);
     if writes.is_empty() {
         cluster.controllers.failures.remove(&entry);
         return;
     }
     let author = format!("system:serviceaccount:kube-system:{}", controller.name);
-    let mut batch = Batch { origin: super::origin(&author, revision), error: None, again: None };
+    let mut batch = Batch { origin: super::origin(&author, revision), error: None, missing: 0, again: None };
     for write in writes {
         match write {
             Write::Remember(Some(at)) => drop(cluster.controllers.memory.insert(entry.clone(), at)),
             Write::Remember(None) => drop(cluster.controllers.memory.remove(&entry)),
+            Write::Recall(Some(what)) => drop(cluster.controllers.records.insert(entry.clone(), what)),
+            Write::Recall(None) => drop(cluster.controllers.records.remove(&entry)),
             write => batch.apply(cluster, write),
         }
     }
@@ -279,6 +307,7 @@ pub fn run(cluster: &mut Cluster, id: ControllerId, key: &ObjectKey) {
 struct Batch {
     origin: Origin,
     error: Option<ApiError>,
+    missing: i32,
     again: Option<u64>,
 }
 
@@ -288,9 +317,14 @@ impl Batch {
             Write::Again(after) => self.again = Some(self.again.map_or(after, |a| a.min(after))),
             Write::StatusAfter { mut object, failed } => {
                 if let Some(error) = &self.error {
-                    failed(&mut object, error, cluster.api.now);
+                    failed(&mut object, &Failed { error, missing: self.missing, now: cluster.api.now });
                 }
                 self.replace(cluster, object, Part::Status);
+            }
+            Write::Anyway(write) => {
+                let error = self.error.take();
+                self.apply(cluster, *write);
+                self.error = error.or(self.error.take());
             }
             _ if self.error.is_some() => {}
             Write::SlowStart(writes) => self.slow_start(cluster, writes),
@@ -303,7 +337,7 @@ impl Batch {
                 Err(error) => self.error = Some(error),
             },
             Write::Event(n) => events::record(cluster, &n, &self.origin),
-            Write::Remember(_) => {}
+            Write::Remember(_) | Write::Recall(_) => {}
         }
     }
 
@@ -314,6 +348,7 @@ impl Batch {
             Err(error) if error.message.ends_with("because it is being terminated") => {}
             Err(error) => {
                 note(cluster, failed, "{error}", &error.message, &self.origin);
+                self.missing += 1;
                 self.error = self.error.take().or(Some(error));
             }
         }
@@ -334,7 +369,7 @@ impl Batch {
         while self.error.is_none() {
             let group: Vec<Write> = rest.by_ref().take(size).collect();
             if group.is_empty() {
-                return;
+                break;
             }
             let mut first = None;
             for write in group {
@@ -344,6 +379,7 @@ impl Batch {
             self.error = first;
             size *= 2;
         }
+        self.missing += rest.len() as i32;
     }
 }
 

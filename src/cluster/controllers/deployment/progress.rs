@@ -1,8 +1,7 @@
 //! The status of a Deployment: counts, `Available`, `Progressing` with its deadline, `ReplicaFailure`.
 
-use super::super::{Write, support};
+use super::super::{Failed, Write, support};
 use super::{Sync, actual, asked, available, sizes};
-use crate::apiserver::ApiError;
 use crate::object::{Object, SECOND, SimTime, meta::MetaExt};
 use k8s_openapi::api::apps::v1::{DeploymentCondition, DeploymentStatus, ReplicaSet};
 use std::sync::Arc;
@@ -233,7 +232,7 @@ impl Sync<'_> {
 }
 
 /// Tells in the status that the new set could not be created.
-fn failed_to_create(object: &mut Object, error: &ApiError, now: SimTime) {
+fn failed_to_create(object: &mut Object, failed: &Failed) {
     let Object::Deployment(deployment) = object else { return };
     let deployment = Arc::make_mut(deployment);
     if deployment.spec.as_ref().and_then(|s| s.progress_deadline_seconds).is_none_or(|s| s == i32::MAX) {
@@ -243,7 +242,7 @@ fn failed_to_create(object: &mut Object, error: &ApiError, now: SimTime) {
     let collisions = deployment.status.as_ref().and_then(|s| s.collision_count);
     let hash = super::revision::template_hash(template, collisions);
     let set_name = format!("{}-{hash}", deployment.name_str());
-    let message = format!("Failed to create new replica set \"{set_name}\": {}", error.message);
+    let message = format!("Failed to create new replica set \"{set_name}\": {}", failed.error.message);
     let status = deployment.status.get_or_insert_default();
-    set(status, condition(PROGRESSING, "False", "ReplicaSetCreateError", message, now));
+    set(status, condition(PROGRESSING, "False", "ReplicaSetCreateError", message, failed.now));
 }

@@ -1,8 +1,7 @@
 //! The status of a set of pods: counts, and the condition `ReplicaFailure`.
 
-use super::super::{View, support};
+use super::super::{Failed, View, support};
 use super::Set;
-use crate::apiserver::ApiError;
 use crate::object::{Object, Pod, SimTime, meta::MetaExt};
 use k8s_openapi::api::apps::v1::ReplicaSetCondition;
 use k8s_openapi::api::core::v1::ReplicationControllerCondition;
@@ -92,19 +91,19 @@ fn without_failure<T>(conditions: Option<Vec<T>>, is_failure: fn(&T) -> bool) ->
 }
 
 /// Tells in the status that pods could not be created.
-pub fn failed_create(object: &mut Object, error: &ApiError, now: SimTime) {
-    tell(object, "FailedCreate", error, now);
+pub fn failed_create(object: &mut Object, failed: &Failed) {
+    tell(object, "FailedCreate", failed);
 }
 
 /// Tells in the status that pods could not be deleted.
-pub fn failed_delete(object: &mut Object, error: &ApiError, now: SimTime) {
-    tell(object, "FailedDelete", error, now);
+pub fn failed_delete(object: &mut Object, failed: &Failed) {
+    tell(object, "FailedDelete", failed);
 }
 
-fn tell(object: &mut Object, reason: &str, error: &ApiError, now: SimTime) {
+fn tell(object: &mut Object, reason: &str, failed: &Failed) {
     let (type_, status) = (FAILURE.to_owned(), "True".to_owned());
-    let (reason, message) = (Some(reason.to_owned()), Some(error.message.clone()));
-    let last_transition_time = Some(now.to_api());
+    let (reason, message) = (Some(reason.to_owned()), Some(failed.error.message.clone()));
+    let last_transition_time = Some(failed.now.to_api());
     match object {
         Object::ReplicaSet(rs) => {
             let condition = ReplicaSetCondition { last_transition_time, message, reason, status, type_ };
