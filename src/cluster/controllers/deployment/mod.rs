@@ -191,5 +191,7 @@ fn available(set: &ReplicaSet) -> i32 {
 }
 
 #[cfg(test)]
+mod sequences;
+#[cfg(test)]
 #[allow(clippy::needless_pass_by_value)] // `json!` values read best where they are passed
 mod tests;

@@ -4,7 +4,7 @@ use super::super::lab::{Lab, lab};
 use super::*;
 use serde_json::{Value, json};
 
-fn web(replicas: i32, strategy: Value) -> Value {
+pub(super) fn web(replicas: i32, strategy: Value) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
         "spec": {
@@ -22,7 +22,7 @@ fn rolling(surge: Value, unavailable: Value) -> Value {
     json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}})
 }
 
-fn set_image(lab: &mut Lab, image: &str) {
+pub(super) fn set_image(lab: &mut Lab, image: &str) {
     lab.edit::<Deployment>("web", |d| {
         if let Some(spec) = d.spec.as_mut().and_then(|s| s.template.spec.as_mut()) {
             spec.containers[0].image = Some(image.to_owned());
@@ -37,7 +37,7 @@ fn settle(lab: &mut Lab) {
 }
 
 /// `up 0 3` for `Scaled up replica set web-… from 0 to 3`.
-fn steps(lab: &Lab) -> Vec<String> {
+pub(super) fn steps(lab: &Lab) -> Vec<String> {
     let step = |text: String| {
         let words: Vec<&str> = text.split(' ').collect();
         format!("{} {} {}", words[2], words[7], words[9])

@@ -35,8 +35,7 @@ const BATCH: u64 = SECOND;
 
 fn watch(change: &Change, _: &View, keys: &mut Keys) {
     match change.key.kind {
-        Kind::Job if change.old.is_none() || support::spec_changed(change) => keys.push(change.key.clone()),
-        Kind::Job if change.new.is_none() => keys.push(change.key.clone()),
+        Kind::Job if change.new.is_none() || support::spec_changed(change) => keys.push(change.key.clone()),
         Kind::Job => keys.push_after(change.key.clone(), BATCH),
         Kind::Pod => keys.push_controllers(change, Kind::Job, BATCH),
         _ => {}
