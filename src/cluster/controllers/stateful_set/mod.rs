@@ -147,6 +147,7 @@ impl Sync<'_> {
         if let Some(repaired) = pods::with_identity(self.set, &pod) {
             self.writes.push(Write::Update(repaired.into_object()));
         }
+        self.own_claims(&pod, false);
         Turn::Next
     }
 
@@ -159,6 +160,7 @@ impl Sync<'_> {
         if self.policy == Policy::OrderedReady && !self.is_available(pod) && !is_first {
             return Turn::Wait;
         }
+        self.own_claims(pod, true);
         self.delete(pod);
         self.ordered()
     }
@@ -292,6 +294,17 @@ impl Sync<'_> {
             let done = Some(self.note(text, "SuccessfulCreate"));
             let failed = Some(self.trouble(failure, "FailedCreate"));
             self.writes.push(Write::Create { object: claim.into_object(), done, failed });
+        }
+    }
+
+    /// Gives the claims of a pod the owner that the retention policy wants.
+    fn own_claims(&mut self, pod: &Pod, condemned: bool) {
+        let Some(ordinal) = pods::ordinal(self.set.name_str(), pod.name_str()) else { return };
+        for claim in pods::claims(self.set, self.spec, ordinal) {
+            let found =
+                self.view.store.find::<PersistentVolumeClaim>(claim.namespace_str(), claim.name_str());
+            let changed = found.and_then(|c| pods::with_owner(self.set, self.spec, (c, pod), condemned));
+            self.writes.extend(changed.map(|c| Write::Update(c.into_object())));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::support::{self, PodMaker};
 use super::REVISION_LABEL;
-use crate::object::{Kind, Pod, meta::MetaExt, meta::owner_ref};
+use crate::object::{Kind, OwnerReference, Pod, meta::MetaExt, meta::owner_ref};
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimVolumeSource, PodTemplateSpec, Volume,
@@ -108,10 +108,51 @@ fn volume(set: &StatefulSet, template: &PersistentVolumeClaim, ordinal: usize) -
     }
 }
 
+/// What may become of a claim when its pod is no longer asked for, or its set goes.
+fn deletes(set: &StatefulSetSpec, when: Going) -> bool {
+    let policy = set.persistent_volume_claim_retention_policy.as_ref();
+    let value = policy.and_then(|p| match when {
+        Going::WithSet => p.when_deleted.as_deref(),
+        Going::WithPod => p.when_scaled.as_deref(),
+    });
+    value == Some("Delete")
+}
+
+/// When a claim goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    WithSet,
+    WithPod,
+}
+
+/// The claim with the owner that its set's retention policy gives it, if it has another: the pod when that is one too
+/// many and its claims go with it, the set when they go with that, else none of the two.
+pub fn with_owner(
+    set: &StatefulSet,
+    spec: &StatefulSetSpec,
+    (claim, pod): (&PersistentVolumeClaim, &Pod),
+    condemned: bool,
+) -> Option<PersistentVolumeClaim> {
+    let wanted = if condemned && deletes(spec, Going::WithPod) {
+        Some(owner_ref(Kind::Pod, &pod.metadata))
+    } else {
+        deletes(spec, Going::WithSet).then(|| owner_ref(Kind::StatefulSet, &set.metadata))
+    };
+    let before = claim.metadata.owner_references.as_deref().unwrap_or_default();
+    let ours = |o: &OwnerReference| o.uid == set.uid_str() || (o.kind == "Pod" && o.name == pod.name_str());
+    let mut owners: Vec<OwnerReference> = before.iter().filter(|o| !ours(o)).cloned().collect();
+    owners.extend(wanted);
+    if owners == before {
+        return None;
+    }
+    let mut changed = claim.clone();
+    changed.metadata.owner_references = (!owners.is_empty()).then_some(owners);
+    Some(changed)
+}
+
 /// The claims of the pod with this ordinal.
 pub fn claims(set: &StatefulSet, spec: &StatefulSetSpec, ordinal: usize) -> Vec<PersistentVolumeClaim> {
-    let policy = spec.persistent_volume_claim_retention_policy.as_ref();
-    let goes_with_set = policy.and_then(|p| p.when_deleted.as_deref()) == Some("Delete");
+    let goes_with_set = deletes(spec, Going::WithSet);
     let make = |template: &PersistentVolumeClaim| {
         let mut claim = template.clone();
         claim.metadata.name = Some(claim_name(set, template, ordinal));

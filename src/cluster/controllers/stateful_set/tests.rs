@@ -115,3 +115,36 @@ fn updates_from_the_highest_down_to_the_partition() {
         assert_eq!(images(&lab)[0], first, "{strategy}");
     }
 }
+
+#[test]
+fn claims_go_or_stay_as_the_policy_says() {
+    for (scaled, deleted, after_scaling, after_deletion) in [
+        ("Retain", "Retain", 2, 2),
+        ("Delete", "Retain", 1, 1),
+        ("Retain", "Delete", 2, 0),
+        ("Delete", "Delete", 1, 0),
+    ] {
+        let mut lab = lab();
+        let claim = json!({"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}}}});
+        let policy = json!({"whenScaled": scaled, "whenDeleted": deleted});
+        db(
+            &mut lab,
+            &json!({"replicas": 2, "volumeClaimTemplates": [claim],
+            "persistentVolumeClaimRetentionPolicy": policy}),
+        );
+        settle(&mut lab);
+        assert_eq!(lab.all::<PersistentVolumeClaim>().len(), 2);
+        lab.edit::<StatefulSet>("db", |s| s.spec.get_or_insert_default().replicas = Some(1));
+        settle(&mut lab);
+        let left = || lab.all::<PersistentVolumeClaim>().len();
+        assert_eq!(left(), after_scaling, "scaled {scaled}, deleted {deleted}");
+        lab.delete(Kind::StatefulSet, "db", &DeleteOptions::default());
+        settle(&mut lab);
+        assert_eq!(
+            lab.all::<PersistentVolumeClaim>().len(),
+            after_deletion,
+            "scaled {scaled}, deleted {deleted}"
+        );
+    }
+}
