@@ -11,21 +11,26 @@ pub const VERSION: &str = "v1.36.2";
 /// Every served group and version, in the order that a real server lists them.
 const GROUPS: &[(&str, &str)] = &[
     ("", "v1"),
+    ("apiregistration.k8s.io", "v1"),
     ("apps", "v1"),
     ("events.k8s.io", "v1"),
     ("authentication.k8s.io", "v1"),
     ("authorization.k8s.io", "v1"),
     ("autoscaling", "v2"),
     ("batch", "v1"),
+    ("certificates.k8s.io", "v1"),
     ("networking.k8s.io", "v1"),
     ("policy", "v1"),
     ("rbac.authorization.k8s.io", "v1"),
     ("storage.k8s.io", "v1"),
+    ("admissionregistration.k8s.io", "v1"),
     ("apiextensions.k8s.io", "v1"),
     ("scheduling.k8s.io", "v1"),
     ("coordination.k8s.io", "v1"),
     ("node.k8s.io", "v1"),
     ("discovery.k8s.io", "v1"),
+    ("resource.k8s.io", "v1"),
+    ("flowcontrol.apiserver.k8s.io", "v1"),
 ];
 
 /// Serves a path that is about the server itself. `None` for any other.

@@ -8,6 +8,7 @@ pub mod admission;
 pub mod allocate;
 pub mod authentication;
 pub mod authorization;
+pub mod cel;
 pub mod crd;
 pub mod decode;
 pub mod defaults;
@@ -82,6 +83,8 @@ pub struct ApiServer {
     names: Stream,
     seed: u64,
     static_tokens: OrdMap<Arc<str>, Arc<User>>,
+    /// What admission has to say to the client of the request that is served.
+    pub(crate) told: Vec<String>,
     siblings: OrdMap<Arc<str>, Arc<k8s_openapi::api::core::v1::PodSpec>>,
     definitions: crd::Definitions,
     pub(crate) allocators: allocate::Allocators,
@@ -96,6 +99,7 @@ impl ApiServer {
             names: Stream::new(seed, "apiserver", "names"),
             seed,
             static_tokens: OrdMap::new(),
+            told: Vec::new(),
             siblings: OrdMap::new(),
             definitions: crd::Definitions::default(),
             allocators: allocate::Allocators::new(seed),
@@ -126,6 +130,7 @@ impl ApiServer {
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, object.name_str(), errors));
         }
+        admission::judge_create(self, &object, origin)?;
         let allocators = self.allocators.clone();
         allocate::on_create(self, &mut object)?;
         if dry_run {
@@ -183,6 +188,9 @@ impl ApiServer {
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, &key.name.name, errors));
         }
+        if part == Part::Spec {
+            admission::judge_update(self, &object, &old, origin)?;
+        }
         let allocators = self.allocators.clone();
         if part == Part::Spec {
             allocate::on_update(self, &mut object, &old)?;
@@ -232,7 +240,7 @@ impl ApiServer {
             let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {is}");
             return Err(ApiError::conflict(key.kind, &key.name.name, &why));
         }
-        admission::admit_delete(self, &old)?;
+        admission::admit_delete(self, &old, origin)?;
         let mut object = old.clone();
         let now = self.now;
         let grace = graceful_seconds(&object, options);

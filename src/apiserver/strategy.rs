@@ -26,7 +26,11 @@ pub fn has_generation(kind: Kind) -> bool {
             | Kind::PriorityClass
             | Kind::Pod
     ) || is_defined(kind)
+        || matches!(kind, Kind::Dynamic(k) if COUNTED_GROUPS.contains(&k.info().group))
 }
+
+/// The groups of kinds without a type that count generations.
+const COUNTED_GROUPS: [&str; 2] = ["admissionregistration.k8s.io", "flowcontrol.apiserver.k8s.io"];
 
 /// Whether a definition made the kind.
 fn is_defined(kind: Kind) -> bool {

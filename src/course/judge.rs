@@ -5,13 +5,13 @@
 //! that is not answered yet is noted, asked, and the expression is evaluated again.
 
 use super::probes::{self, Call};
+use crate::apiserver::cel::{env, value};
 use crate::client::Client;
 use cel::extractors::Arguments;
-use cel::{Context, Env, ExecutionError, Program, Value, extensions};
-use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
+use cel::{Context, Env, ExecutionError, Program, Value};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How often an expression may ask for more. Each round answers everything it asked for so far.
 const ROUNDS: usize = 32;
@@ -115,18 +115,6 @@ fn is_bound(expression: &str, name: &str) -> bool {
     name.starts_with('@') || expression.split('(').skip(1).any(bound)
 }
 
-/// CEL's functions, and those for texts and lists.
-fn env() -> Arc<Env> {
-    static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
-        let mut env = Env::stdlib();
-        // Neither can fail: they are added to a fresh environment, once each.
-        env.add_extension(extensions::strings).ok();
-        env.add_extension(extensions::lists).ok();
-        Arc::new(env)
-    });
-    ENV.clone()
-}
-
 /// The expressions inside `{{ }}` of a text.
 pub fn expressions(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -144,41 +132,6 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.to_string(),
         Value::List(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         other => other.json().map_or_else(|_| "…".to_owned(), |json| json.to_string()),
-    }
-}
-
-/// JSON as CEL's values: whole numbers are `int`.
-fn value(json: &Json) -> Result<Value, String> {
-    cel::to_value(Whole(json)).map_err(|e| e.to_string())
-}
-
-struct Whole<'a>(&'a Json);
-
-impl Serialize for Whole<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Json::Null => serializer.serialize_unit(),
-            Json::Bool(b) => serializer.serialize_bool(*b),
-            Json::Number(n) => match n.as_i64() {
-                Some(whole) => serializer.serialize_i64(whole),
-                None => serializer.serialize_f64(n.as_f64().unwrap_or(f64::NAN)),
-            },
-            Json::String(s) => serializer.serialize_str(s),
-            Json::Array(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(&Whole(item))?;
-                }
-                list.end()
-            }
-            Json::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                for (key, item) in fields {
-                    map.serialize_entry(key, &Whole(item))?;
-                }
-                map.end()
-            }
-        }
     }
 }
 

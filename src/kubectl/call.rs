@@ -6,7 +6,7 @@ use super::errors::{Failure, Outcome};
 use super::flags::Flags;
 use super::kubeconfig::Kubeconfig;
 use super::mapper::Mapper;
-use crate::apiserver::{Request, Response};
+use crate::apiserver::{Impersonation, Request, Response};
 use serde_json::Value;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -76,11 +76,26 @@ impl Call {
 
     /// Sends a request; warnings are printed.
     pub async fn send(&self, request: Request) -> Response {
+        let request =
+            Request { impersonate: self.impersonation().or(request.impersonate.clone()), ..request };
         let response = self.env.client.request(request).await;
         for warning in &response.warnings {
             self.warn(warning);
         }
         response
+    }
+
+    /// Whom `--as` and its companions name.
+    fn impersonation(&self) -> Option<Impersonation> {
+        let extra = self.flags.list("as-user-extra");
+        let extra = extra.iter().filter_map(|e| e.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let named = Impersonation {
+            user: self.flags.text("as").to_owned(),
+            uid: self.flags.text("as-uid").to_owned(),
+            groups: self.flags.list("as-group").to_vec(),
+            extra: extra.collect(),
+        };
+        (named != Impersonation::default()).then_some(named)
     }
 
     /// Sends a request and answers its JSON.

@@ -240,6 +240,24 @@ kinds! {
 
     @untyped
     RuntimeClass: k8s_openapi::api::node::v1::RuntimeClass, "node.k8s.io", "v1", "runtimeclasses", "runtimeclass", &[], false, &[], &[];
+    ValidatingAdmissionPolicy: k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy, "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "validatingadmissionpolicy", &[], false, &["api-extensions"], &["status"];
+    ValidatingAdmissionPolicyBinding: k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding, "admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", "validatingadmissionpolicybinding", &[], false, &["api-extensions"], &[];
+    MutatingAdmissionPolicy: k8s_openapi::api::admissionregistration::v1::MutatingAdmissionPolicy, "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", "mutatingadmissionpolicy", &[], false, &["api-extensions"], &[];
+    MutatingAdmissionPolicyBinding: k8s_openapi::api::admissionregistration::v1::MutatingAdmissionPolicyBinding, "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", "mutatingadmissionpolicybinding", &[], false, &["api-extensions"], &[];
+    ValidatingWebhookConfiguration: k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration, "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "validatingwebhookconfiguration", &[], false, &["api-extensions"], &[];
+    MutatingWebhookConfiguration: k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration, "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "mutatingwebhookconfiguration", &[], false, &["api-extensions"], &[];
+    CertificateSigningRequest: k8s_openapi::api::certificates::v1::CertificateSigningRequest, "certificates.k8s.io", "v1", "certificatesigningrequests", "certificatesigningrequest", &["csr"], false, &[], &["status", "approval"];
+    FlowSchema: k8s_openapi::api::flowcontrol::v1::FlowSchema, "flowcontrol.apiserver.k8s.io", "v1", "flowschemas", "flowschema", &[], false, &[], &["status"];
+    PriorityLevelConfiguration: k8s_openapi::api::flowcontrol::v1::PriorityLevelConfiguration, "flowcontrol.apiserver.k8s.io", "v1", "prioritylevelconfigurations", "prioritylevelconfiguration", &[], false, &[], &["status"];
+    IPAddress: k8s_openapi::api::networking::v1::IPAddress, "networking.k8s.io", "v1", "ipaddresses", "ipaddress", &["ip"], false, &[], &[];
+    ServiceCIDR: k8s_openapi::api::networking::v1::ServiceCIDR, "networking.k8s.io", "v1", "servicecidrs", "servicecidr", &[], false, &[], &["status"];
+    DeviceClass: k8s_openapi::api::resource::v1::DeviceClass, "resource.k8s.io", "v1", "deviceclasses", "deviceclass", &[], false, &[], &[];
+    ResourceClaim: k8s_openapi::api::resource::v1::ResourceClaim, "resource.k8s.io", "v1", "resourceclaims", "resourceclaim", &[], true, &[], &["status"];
+    ResourceClaimTemplate: k8s_openapi::api::resource::v1::ResourceClaimTemplate, "resource.k8s.io", "v1", "resourceclaimtemplates", "resourceclaimtemplate", &[], true, &[], &[];
+    ResourceSlice: k8s_openapi::api::resource::v1::ResourceSlice, "resource.k8s.io", "v1", "resourceslices", "resourceslice", &[], false, &[], &[];
+    CSIStorageCapacity: k8s_openapi::api::storage::v1::CSIStorageCapacity, "storage.k8s.io", "v1", "csistoragecapacities", "csistoragecapacity", &[], true, &[], &[];
+    VolumeAttributesClass: k8s_openapi::api::storage::v1::VolumeAttributesClass, "storage.k8s.io", "v1", "volumeattributesclasses", "volumeattributesclass", &["vac"], false, &[], &[];
+    APIService: k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService, "apiregistration.k8s.io", "v1", "apiservices", "apiservice", &[], false, &["api-extensions"], &["status"];
 }
 
 impl fmt::Debug for Kind {

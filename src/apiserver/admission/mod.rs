@@ -1,11 +1,18 @@
 //! Admission plugins, in the real server's order: what may be changed or refused before validation.
 
 mod limit_ranger;
+mod pod_security;
 mod pods;
+mod policy;
 pub mod quota;
 mod storage;
 
 pub use quota::usage;
+
+use policy::Admitted;
+
+#[cfg(test)]
+mod tests;
 
 use super::{ApiError, ApiServer, FieldError, Origin};
 use crate::object::{Kind, Object, meta::MetaExt};
@@ -39,7 +46,52 @@ pub fn admit_create(api: &mut ApiServer, object: &mut Object, _origin: &Origin) 
         Object::Ingress(_) => default_ingress_class(api, object),
         _ => {}
     }
+    Ok(())
+}
+
+/// Admission of a creation after validation: may only refuse.
+///
+/// # Errors
+/// What a plugin refuses.
+pub fn judge_create(api: &mut ApiServer, object: &Object, origin: &Origin) -> Result<(), ApiError> {
+    pod_security::check(api, object)?;
+    if let Object::Namespace(namespace) = object {
+        pod_security::check_labels(namespace)?;
+    }
+    if origin.user.is_some() {
+        let warning = pod_security::warning(api, object);
+        api.told.extend(warning);
+    }
+    policy::check(api, &Admitted { operation: "CREATE", object, old: None }, origin)?;
     quota::check(api, object)
+}
+
+/// Admission of an update after validation: may only refuse.
+///
+/// # Errors
+/// What a plugin refuses.
+pub fn judge_update(
+    api: &mut ApiServer,
+    object: &Object,
+    old: &Object,
+    origin: &Origin,
+) -> Result<(), ApiError> {
+    match (object, old) {
+        (Object::Namespace(new), Object::Namespace(old)) => {
+            pod_security::check_labels(new)?;
+            if origin.user.is_some() {
+                let warnings = pod_security::existing_pods(api, new, old);
+                api.told.extend(warnings);
+            }
+        }
+        (Object::Pod(_), _) => {}
+        _ if origin.user.is_some() && object != old => {
+            let warning = pod_security::warning(api, object);
+            api.told.extend(warning);
+        }
+        _ => {}
+    }
+    policy::check(api, &Admitted { operation: "UPDATE", object, old: Some(old) }, origin)
 }
 
 /// Admission of an update.
@@ -64,12 +116,12 @@ pub fn admit_update(
 ///
 /// # Errors
 /// What a plugin refuses.
-pub fn admit_delete(_api: &ApiServer, object: &Object) -> Result<(), ApiError> {
+pub fn admit_delete(api: &mut ApiServer, object: &Object, origin: &Origin) -> Result<(), ApiError> {
     let name = object.name_str();
     if object.kind() == Kind::Namespace && PROTECTED.contains(&name) {
         return Err(ApiError::forbidden(Kind::Namespace, name, "this namespace may not be deleted"));
     }
-    Ok(())
+    policy::check(api, &Admitted { operation: "DELETE", object, old: None }, origin)
 }
 
 /// Nothing is made in a namespace that is not there or is going.

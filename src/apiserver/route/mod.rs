@@ -47,7 +47,10 @@ impl ApiServer {
             return response;
         }
         let origin = Origin::user(user, cause);
-        self.route(request, user, &origin).unwrap_or_else(|error| Response::error(&error))
+        self.told.clear();
+        let mut response = self.route(request, user, &origin).unwrap_or_else(|error| Response::error(&error));
+        response.warnings.append(&mut self.told);
+        response
     }
 
     fn route(&mut self, request: &Request, user: &User, origin: &Origin) -> Result<Response, ApiError> {
@@ -60,7 +63,9 @@ impl ApiServer {
         check_dry_run(request)?;
         let twice = duplicates(request, &target)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
-            (Some(_), Some("status" | "finalize")) | (_, None) => self.route_object(request, &target, origin),
+            (Some(_), Some("status" | "finalize" | "approval")) | (_, None) => {
+                self.route_object(request, &target, origin)
+            }
             (Some(_), Some(subresource)) => self.subresource(request, &target, subresource, origin),
             (None, Some(_)) => Err(ApiError::no_such_path()),
         }?;

@@ -90,7 +90,7 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Object, ApiError> {
         match target.subresource.as_deref() {
-            Some("status") => self.update(object, Part::Status, origin, dry_run(request)),
+            Some("status" | "approval") => self.update(object, Part::Status, origin, dry_run(request)),
             Some("finalize") => self.finalize(&object, origin),
             _ => self.update(object, Part::Spec, origin, dry_run(request)),
         }
