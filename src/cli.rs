@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::tui::{self, Opening};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use color_eyre::eyre::{Context, Result, eyre};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -140,7 +140,7 @@ pub fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Fidelity) => {
-            print!("{}", fidelity::render(language(&cli)).map_err(|e| eyre!(e))?);
+            print(&fidelity::render(language(&cli)).map_err(|e| eyre!(e))?)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Lessons { action: None }) => list_lessons(&cli),
@@ -188,19 +188,30 @@ fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
     }
 }
 
+/// Prints to standard output. That its reader has gone, as `head` does, is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).wrap_err("cannot print"),
+        _ => Ok(()),
+    }
+}
+
 fn list_lessons(cli: &Cli) -> Result<ExitCode> {
     let (library, problems) = library(cli.lessons.as_deref())?;
     let language = language(cli);
-    let mut chapter = None;
+    let (mut chapter, mut text) = (None, String::new());
     for lesson in &library.lessons {
         let place = chapters::place(&lesson.item.chapter);
         if let Some(place) = place.filter(|_| place != chapter) {
-            println!("{}", chapters::CHAPTERS[place].title(language));
+            text.push_str(&format!("{}\n", chapters::CHAPTERS[place].title(language)));
             chapter = Some(place);
         }
         let questions = library.topic(&lesson.item.id).count();
-        println!("  {:<16} {} ({questions} questions)", lesson.item.id, lesson.item.title.get(language));
+        let title = lesson.item.title.get(language);
+        text.push_str(&format!("  {:<16} {title} ({questions} questions)\n", lesson.item.id));
     }
+    print(&text)?;
     for problem in &problems {
         eprintln!("{problem}");
     }
@@ -212,11 +223,11 @@ fn check_lessons(dir: Option<&Path>) -> Result<ExitCode> {
     let lab = SessionLab::default();
     problems.extend(prove(&library, &lab, &mut |id| eprintln!("proving {id}")));
     for problem in &problems {
-        println!("{problem}");
+        print(&format!("{problem}\n"))?;
     }
     let (lessons, questions) = (library.lessons.len(), library.questions.len());
     if problems.is_empty() {
-        println!("{lessons} lessons and {questions} questions hold");
+        print(&format!("{lessons} lessons and {questions} questions hold\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
