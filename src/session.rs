@@ -18,6 +18,10 @@ use std::rc::Rc;
 pub const UNDO_LIMIT: usize = 50;
 /// How many lines of output are kept.
 pub const TRANSCRIPT_LIMIT: usize = 10_000;
+/// A longer output goes on in another entry, at the end of a line. In bytes.
+const ENTRY_LIMIT: usize = 8 * 1024;
+/// What a command that could go on at once costs of a budget of steps: it has done much already.
+const TURN_COST: usize = 32;
 /// Virtual time that one `kubectl` takes in a script, in nanoseconds: about what the program needs to start and ask.
 /// At a prompt the learner's own time passes instead.
 pub const SCRIPT_PACE: u64 = 60 * crate::object::time::MILLISECOND;
@@ -113,20 +117,35 @@ impl Transcript {
             *text = last.to_owned();
             self.repaint();
         }
-        self.lines += lines(&entry);
-        match (self.entries.back_mut(), entry) {
-            (Some(Entry::Output { error: last, text }), Entry::Output { error, text: more })
-                if *last == error =>
-            {
-                text.push_str(&more);
+        match entry {
+            Entry::Output { error, text } => {
+                for line in text.split_inclusive('\n') {
+                    self.print(error, line);
+                }
             }
-            (_, entry) => self.entries.push_back(entry),
+            entry => {
+                self.lines += lines(&entry);
+                self.entries.push_back(entry);
+            }
         }
         while self.lines > TRANSCRIPT_LIMIT && self.entries.len() > 1 {
             if let Some(old) = self.entries.pop_front() {
                 self.lines = self.lines.saturating_sub(lines(&old));
                 self.first += 1;
             }
+        }
+    }
+
+    /// Adds to the last entry, as long as that is of the same kind and not too long to be looked at again and again.
+    fn print(&mut self, error: bool, line: &str) {
+        self.lines += usize::from(line.ends_with('\n'));
+        match self.entries.back_mut() {
+            Some(Entry::Output { error: last, text })
+                if *last == error && (text.len() < ENTRY_LIMIT || !text.ends_with('\n')) =>
+            {
+                text.push_str(line);
+            }
+            _ => self.entries.push_back(Entry::Output { error, text: line.to_owned() }),
         }
     }
 
@@ -142,7 +161,8 @@ impl Transcript {
 fn lines(entry: &Entry) -> usize {
     match entry {
         Entry::Command { line, .. } => line.lines().count().max(1),
-        Entry::Output { text, .. } | Entry::Note(text) => text.matches('\n').count().max(1),
+        Entry::Output { text, .. } => text.matches('\n').count(),
+        Entry::Note(text) => text.matches('\n').count().max(1),
     }
 }
 
@@ -383,6 +403,9 @@ impl Session {
                 self.cluster.borrow().api.store.revision() != before || advanced.steps > 0 || stop == waits;
             if self.busy() && news {
                 self.poll();
+                if matches!(self.job, Job::Waiting(Some(moment)) if moment <= self.now()) {
+                    left = left.saturating_sub(TURN_COST);
+                }
             }
             if advanced.done && stop == until {
                 return true;
