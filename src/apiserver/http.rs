@@ -16,6 +16,8 @@ pub struct Request {
     pub content_type: String,
     /// How the answer is wanted.
     pub accept: Accept,
+    /// `User-Agent`: what comes before the slash names who manages the fields that a write sets.
+    pub agent: String,
     /// The body.
     pub body: Option<Value>,
     /// Fields that the body's text gave more than once, as strict decoding names them: `spec.replicas`.

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod allocate;
+pub mod apply;
 pub mod authentication;
 pub mod authorization;
 pub mod cel;
@@ -211,6 +212,9 @@ impl ApiServer {
         }
         self.store.commit(key.clone(), Some(object), origin, self.now);
         let stored = self.stored(&key);
+        if origin.user.is_none() {
+            self.record_component(&old, &key, part);
+        }
         self.accept_definition(&key, origin);
         stored
     }

@@ -5,6 +5,7 @@
 //! Does not: validate or authorise. Only `apiserver` writes here.
 
 use super::User;
+use super::apply::{Entry, FieldSet};
 use crate::object::{
     DynamicKind, Kind, KindTable, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt,
 };
@@ -14,6 +15,9 @@ use std::sync::Arc;
 
 /// How many changes the log keeps: what a watch can resume from, and what `why` can explain.
 pub const LOG_LIMIT: usize = 20_000;
+
+/// How many different sets of managed fields are remembered, so that equal ones are one.
+const FIELD_SETS: usize = 4096;
 
 /// What led to a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +91,8 @@ pub struct Store {
     dynamic: OrdMap<DynamicKind, Table>,
     empty: Table,
     kinds: KindTable,
+    managed: OrdMap<ObjectKey, Arc<[Entry]>>,
+    field_sets: OrdSet<Arc<FieldSet>>,
     revision: u64,
     log: Vector<Arc<Change>>,
     by_owner: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
@@ -104,6 +110,8 @@ impl Default for Store {
             dynamic: OrdMap::new(),
             empty: Table::new(),
             kinds: KindTable::default(),
+            managed: OrdMap::new(),
+            field_sets: OrdSet::new(),
             revision: 0,
             log: Vector::new(),
             by_owner: OrdMap::new(),
@@ -122,6 +130,28 @@ impl Store {
     /// The kinds that are served.
     pub fn kinds(&self) -> &KindTable {
         &self.kinds
+    }
+
+    /// Who manages the fields of an object; `None` when only components wrote it.
+    pub fn managed(&self, key: &ObjectKey) -> Option<&[Entry]> {
+        self.managed.get(key).map(|entries| &**entries)
+    }
+
+    /// Keeps who manages the fields of an object.
+    pub(super) fn set_managed(&mut self, key: ObjectKey, entries: Vec<Entry>) {
+        self.managed.insert(key, Arc::from(entries));
+    }
+
+    /// The one allocation of a set of fields: objects of one shape share it.
+    pub(super) fn intern_fields(&mut self, fields: &Arc<FieldSet>) -> Arc<FieldSet> {
+        if let Some(same) = self.field_sets.get(fields) {
+            return same.clone();
+        }
+        if self.field_sets.len() >= FIELD_SETS {
+            self.field_sets.clear();
+        }
+        self.field_sets.insert(fields.clone());
+        fields.clone()
     }
 
     /// The kinds that are served, to define some.
@@ -258,6 +288,9 @@ impl Store {
             Some(object) => table.insert(key.name.clone(), object.clone()),
             None => table.remove(&key.name),
         };
+        if new.is_none() {
+            self.managed.remove(&key);
+        }
         self.reindex(&key, old.as_ref(), new.as_ref());
         if self.log.len() >= LOG_LIMIT {
             self.log.pop_front();

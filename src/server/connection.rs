@@ -88,7 +88,8 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         let user = identity.user(&parts.headers, &door.client)?;
         user.name.as_ref().clone_into(&mut seen.user);
         let agreed = agreed.clone()?;
-        let request = request::read(&parts, body, agreed).await?;
+        let mut request = request::read(&parts, body, agreed).await?;
+        request.agent.clone_from(&seen.agent);
         if watch::is_watch(&request) {
             "WATCH".clone_into(&mut seen.verb);
         }

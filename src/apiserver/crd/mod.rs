@@ -17,6 +17,7 @@ mod validate;
 mod tests;
 
 pub use openapi::document;
+pub use structural::items as structural_items;
 pub use validate::definition as validate;
 
 use crate::object::dynamic::Description;

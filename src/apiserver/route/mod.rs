@@ -135,7 +135,7 @@ fn check_dry_run(request: &Request) -> Result<(), ApiError> {
 /// The object in the form that the request wants.
 fn respond(api: &ApiServer, request: &Request, kind: Kind, object: &Object) -> Value {
     match request.accept {
-        Accept::Json | Accept::Discovery(_) => object.to_value_as(kind),
+        Accept::Json | Accept::Discovery(_) => api.show(kind, object),
         Accept::Metadata => tables::partial(object),
         Accept::Table => {
             let rows = Rows::of(request);

@@ -97,7 +97,7 @@ impl ApiServer {
             });
         }
         let info = target.kind.info();
-        let items: Vec<Value> = objects.iter().map(|o| o.to_value_as(target.kind)).collect();
+        let items: Vec<Value> = objects.iter().map(|o| self.show_listed(target.kind, o)).collect();
         json!({
             "kind": format!("{}List", info.kind), "apiVersion": info.api_version(), "metadata": metadata,
             "items": items,

@@ -4,7 +4,7 @@ use super::write::{delete_options, dry_run};
 use super::{Target, method_not_allowed};
 use crate::apiserver::decode::{self, FieldValidation};
 use crate::apiserver::{
-    ApiError, ApiServer, DeleteOptions, FieldError, Method, Origin, Part, Request, Response, patch,
+    ApiError, ApiServer, DeleteOptions, FieldError, Method, Origin, Part, Request, Response, apply, patch,
 };
 use crate::object::{Kind, Object, Pod, Resource, meta::MetaExt, selector::Selector};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -84,6 +84,10 @@ impl ApiServer {
         let asked = wanted["metadata"]["resourceVersion"].as_str().filter(|v| !v.is_empty());
         object.meta_mut().resource_version = asked.map(str::to_owned);
         let updated = self.update(object, Part::Spec, origin, dry_run(request))?;
+        if !dry_run(request) && updated != stored {
+            let writer = apply::writer(request, target.kind, Some("scale"), origin, self.now);
+            self.record_write(&writer, Some(&stored), &updated, &Value::Null);
+        }
         Ok(Response::ok(self.defined_scale(&updated).unwrap_or_else(|| scale_of(&updated))))
     }
 

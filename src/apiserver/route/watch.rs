@@ -5,7 +5,7 @@
 
 use super::list_options::{From, ListOptions};
 use super::{Filter, Target, respond};
-use crate::apiserver::{ApiError, ApiServer, Change, Request, Response};
+use crate::apiserver::{Accept, ApiError, ApiServer, Change, Request, Response};
 use crate::object::{Kind, Object};
 use serde_json::{Value, json};
 
@@ -38,7 +38,13 @@ impl ApiServer {
     pub(super) fn watch(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
         let filter = Filter::of(request, target)?;
         let options = ListOptions::of(request, true)?;
-        let event = |verb: &str, object: &Object| json!({"type": verb, "object": respond(self, request, target.kind, object)});
+        let event = |verb: &str, object: &Object| {
+            let shown = match request.accept {
+                Accept::Json => self.show_listed(target.kind, object),
+                _ => respond(self, request, target.kind, object),
+            };
+            json!({"type": verb, "object": shown})
+        };
         let mut events = Vec::new();
         let since = match options.from {
             From::NotOlderThan(since) | From::Exact(since) => Some(since),

@@ -5,8 +5,8 @@ use crate::apiserver::decode::{Decoded, FieldValidation};
 use crate::apiserver::patch::PatchType;
 use crate::apiserver::warnings;
 use crate::apiserver::{
-    ApiError, ApiServer, DeleteOptions, FieldError, Origin, Part, Propagation, Request, Response, patch,
-    strategy,
+    ApiError, ApiServer, DeleteOptions, FieldError, Origin, Part, Propagation, Request, Response, apply,
+    patch, strategy,
 };
 use crate::object::{Kind, Object, ObjectKey, meta::MetaExt};
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Response, ApiError> {
         let body = request.body.clone().unwrap_or(Value::Null);
+        let given = body["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
             self.decode(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
@@ -38,6 +39,10 @@ impl ApiServer {
             ));
         }
         let created = self.create(object, origin, dry_run(request))?;
+        if !dry_run(request) {
+            let writer = apply::writer(request, target.kind, None, origin, self.now);
+            self.record_write(&writer, None, &created, &given);
+        }
         let status = 201;
         told.extend(warnings::of(&created));
         Ok(Response { status, warnings: told, ..Response::ok(respond(self, request, target.kind, &created)) })
@@ -51,6 +56,7 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Response, ApiError> {
         let body = request.body.clone().unwrap_or(Value::Null);
+        let given = body["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
             self.decode(target.kind, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
@@ -65,6 +71,10 @@ impl ApiServer {
                 return Err(ApiError::conflict(target.kind, object.name_str(), &why));
             }
             let created = self.create(object, origin, dry_run(request))?;
+            if !dry_run(request) {
+                let writer = apply::writer(request, target.kind, None, origin, self.now);
+                self.record_write(&writer, None, &created, &given);
+            }
             told.extend(warnings::of(&created));
             let shown = Response::ok(respond(self, request, target.kind, &created));
             return Ok(Response { status: 201, warnings: told, ..shown });
@@ -77,23 +87,37 @@ impl ApiServer {
             };
             return Err(ApiError::invalid(target.kind, object.name_str(), vec![cause]));
         }
-        let updated = self.replace(request, target, object, origin)?;
+        let updated = self.replace(request, target, object, origin, &given)?;
         told.extend(warnings::of(&updated));
         Ok(Response { warnings: told, ..Response::ok(respond(self, request, target.kind, &updated)) })
     }
 
+    /// Puts an object in the place of the stored one, or its status, and writes down who did.
     fn replace(
         &mut self,
         request: &Request,
         target: &Target,
         object: Object,
         origin: &Origin,
+        given: &Value,
     ) -> Result<Object, ApiError> {
-        match target.subresource.as_deref() {
+        let old = self.find_target(target)?.clone();
+        let given = if self.show(target.kind, &old)["metadata"]["managedFields"] == *given {
+            &Value::Null
+        } else {
+            given
+        };
+        let updated = match target.subresource.as_deref() {
             Some("status" | "approval") => self.update(object, Part::Status, origin, dry_run(request)),
             Some("finalize") => self.finalize(&object, origin),
             _ => self.update(object, Part::Spec, origin, dry_run(request)),
+        }?;
+        if !dry_run(request) && (updated != old || !given.is_null()) {
+            let subresource = target.subresource.as_deref();
+            let writer = apply::writer(request, target.kind, subresource, origin, self.now);
+            self.record_write(&writer, Some(&old), &updated, given);
         }
+        Ok(updated)
     }
 
     /// Takes the finalizers of a namespace's spec; the last one gone, the namespace goes.
@@ -130,10 +154,14 @@ impl ApiServer {
     ) -> Result<Response, ApiError> {
         let body = request.body.as_ref().unwrap_or(&Value::Null);
         if request.content_type.starts_with("application/apply-patch") {
-            return self.apply(request, target, body, origin);
+            return self.apply(request, target, origin);
+        }
+        if request.query_value("force").is_some() {
+            let cause = FieldError::forbidden("force", "may not be specified for non-apply patch");
+            return Err(invalid_options("PatchOptions", cause));
         }
         let old = self.find_target(target)?.clone();
-        let patched = patch::apply(target.kind, &old.to_value_as(target.kind), body, &request.content_type)?;
+        let patched = patch::apply(target.kind, &self.show(target.kind, &old), body, &request.content_type)?;
         let whole = patched.clone();
         let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
@@ -141,25 +169,43 @@ impl ApiServer {
         Ok(Response { warnings, ..Response::ok(respond(self, request, target.kind, &updated)) })
     }
 
-    /// Server-side apply: what the configuration says is merged in; who owns which field is not tracked.
-    fn apply(
-        &mut self,
-        request: &Request,
-        target: &Target,
-        body: &Value,
-        origin: &Origin,
-    ) -> Result<Response, ApiError> {
-        let stored = target.key().and_then(|key| self.store.get(&key)).map(Object::to_value);
-        let Some(stored) = stored else {
-            let mut body = body.clone();
-            body["metadata"]["name"] = json!(target.name);
-            let create = Request { body: Some(body), ..request.clone() };
-            return self.post(&create, &Target { name: None, ..target.clone() }, origin);
+    /// Server-side apply.
+    fn apply(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {
+        if request.query_value("fieldManager").is_none_or(str::is_empty) {
+            let cause = FieldError::required("fieldManager", "is required for apply patch");
+            return Err(invalid_options("PatchOptions", cause));
+        }
+        let key = target.key().ok_or_else(ApiError::no_such_path)?;
+        let subresource = target.subresource.as_deref();
+        let writer = apply::writer(request, target.kind, subresource, origin, self.now);
+        let writer = apply::Entry { applies: true, ..writer };
+        let applied = self.apply_configuration(target.kind, &key, request, &writer)?;
+        let shown = || applied.value.to_string();
+        let validation = FieldValidation::of(request);
+        let Decoded { mut object, warnings: mut told } =
+            self.decode_patched(target.kind, applied.value.clone(), &shown, validation)?;
+        check_namespace(&mut object, target)?;
+        check_name(&object, target)?;
+        let old = self.store.get(&key).cloned();
+        let (trial, part) =
+            (dry_run(request), if subresource == Some("status") { Part::Status } else { Part::Spec });
+        let (status, stored) = match &old {
+            None if subresource.is_some() => return Err(ApiError::not_found(target.kind, &key.name.name)),
+            None => (201, self.create(object, origin, trial)?),
+            Some(_) => (200, self.update(object, part, origin, trial)?),
         };
-        let merged = patch::strategic::merge(target.kind, &stored, body)?;
-        let (updated, warnings) =
-            self.write_patched(request, target, merged, &|| patch::go_syntax(body), origin)?;
-        Ok(Response { warnings, ..Response::ok(respond(self, request, target.kind, &updated)) })
+        told.extend(warnings::of(&stored));
+        if !trial && self.store.get(&key).is_some() {
+            let same = self.store.managed(&key) == Some(applied.entries.as_slice());
+            if !same && old.as_ref() == Some(&stored) {
+                // Only who manages what has changed: that is a new version too.
+                self.store.commit(key.clone(), Some(stored.clone()), origin, self.now);
+            }
+            self.set_managed(key.clone(), applied.entries);
+        }
+        let stored = self.store.get(&key).filter(|_| !trial).unwrap_or(&stored);
+        let shown = Response::ok(respond(self, request, target.kind, stored));
+        Ok(Response { status, warnings: told, ..shown })
     }
 
     fn write_patched(
@@ -170,11 +216,12 @@ impl ApiServer {
         shown: &dyn Fn() -> String,
         origin: &Origin,
     ) -> Result<(Object, Vec<String>), ApiError> {
+        let given = patched["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
             self.decode_patched(target.kind, patched, shown, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
-        let updated = self.replace(request, target, object, origin)?;
+        let updated = self.replace(request, target, object, origin, &given)?;
         told.extend(warnings::of(&updated));
         Ok((updated, told))
     }
@@ -304,9 +351,14 @@ fn check_delete_options(request: &Request) -> Result<(), ApiError> {
             FieldError::unsupported("propagationPolicy", &json!(other), &known)
         }
     };
-    let message = format!("DeleteOptions.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
+    Err(invalid_options("DeleteOptions", cause))
+}
+
+/// 422 about the options of a request.
+fn invalid_options(kind: &'static str, cause: FieldError) -> ApiError {
+    let message = format!("{kind}.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
     let error = ApiError::new(422, "Invalid", message);
-    Err(ApiError { group: "meta.k8s.io".into(), kind: "DeleteOptions".into(), causes: vec![cause], ..error })
+    ApiError { group: "meta.k8s.io".into(), kind: kind.into(), causes: vec![cause], ..error }
 }
 
 /// The options of the query or the body (`DeleteOptions`).

@@ -1,0 +1,381 @@
+//! Objects as structured-merge-diff sees them: which fields are there, how two differ, and how one is merged into
+//! another. What a list or a map is made of comes from the schema.
+
+use super::set::FieldSet;
+use crate::apiserver::crd::structural_items;
+use crate::apiserver::patch::strategic::{ListStrategy, list_strategy};
+use crate::apiserver::schema::{self, Shape, Type};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrBool,
+};
+use serde_json::{Map, Value, json};
+
+/// What is known of the type at a place.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// A struct of the API.
+    Struct(&'static Type),
+    /// A value of another shape, in the field of a struct.
+    Field(&'a Shape, &'static str, &'a str),
+    /// A value of a defined kind.
+    Defined(&'a JSONSchemaProps),
+    /// The root of a defined kind: `metadata` is known.
+    DefinedRoot(&'a JSONSchemaProps),
+    /// Nothing: maps are granular, lists atomic.
+    Unknown,
+}
+
+/// How the items of a list are told apart.
+enum Items {
+    Atomic,
+    Set,
+    Keys(Vec<String>),
+}
+
+/// Structs that are owned as a whole.
+const ATOMIC: &[&str] = &[
+    "LabelSelector",
+    "NodeSelector",
+    "NodeSelectorTerm",
+    "SecretKeySelector",
+    "ConfigMapKeySelector",
+    "ObjectReference",
+    "LocalObjectReference",
+    "TypedLocalObjectReference",
+    "TypedObjectReference",
+    "ObjectFieldSelector",
+    "ResourceFieldSelector",
+    "RoleRef",
+    "SecretReference",
+    "ScopeSelector",
+    "IngressServiceBackend",
+    "FileKeySelector",
+];
+
+impl<'a> Place<'a> {
+    fn child(self, key: &'a str) -> Place<'a> {
+        match self {
+            Place::Struct(of) => of.fields.get(key).map_or(Place::Unknown, |f| of_shape(&f.shape, of, key)),
+            Place::Field(Shape::Map(inner), ..) => match inner.element().and_then(schema::find) {
+                Some(of) => Place::Struct(of),
+                None => Place::Unknown,
+            },
+            Place::DefinedRoot(_) if key == "metadata" => {
+                schema::find("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+                    .map_or(Place::Unknown, Place::Struct)
+            }
+            Place::Defined(schema) | Place::DefinedRoot(schema) => {
+                let named = schema.properties.as_ref().and_then(|p| p.get(key));
+                let inner = named.or(match &schema.additional_properties {
+                    Some(JSONSchemaPropsOrBool::Schema(inner)) => Some(inner),
+                    _ => None,
+                });
+                inner.map_or(Place::Unknown, Place::Defined)
+            }
+            _ => Place::Unknown,
+        }
+    }
+
+    fn item(self) -> Place<'a> {
+        match self {
+            Place::Field(Shape::List(inner), ..) => {
+                inner.element().and_then(schema::find).map_or(Place::Unknown, Place::Struct)
+            }
+            Place::Defined(schema) => structural_items(schema).map_or(Place::Unknown, Place::Defined),
+            _ => Place::Unknown,
+        }
+    }
+
+    fn is_atomic_map(self) -> bool {
+        match self {
+            Place::Struct(of) => ATOMIC.contains(&of.name.as_str()),
+            Place::Field(Shape::Map(_), holder, field) => {
+                matches!((holder, field), ("PodSpec", "nodeSelector") | (_, "selector"))
+            }
+            Place::Defined(schema) => schema.x_kubernetes_map_type.as_deref() == Some("atomic"),
+            _ => false,
+        }
+    }
+
+    fn items(self) -> Items {
+        match self {
+            Place::Field(Shape::List(_), holder, field) => match (holder, field) {
+                ("Container" | "EphemeralContainer", "ports") => {
+                    Items::Keys(vec!["containerPort".to_owned(), "protocol".to_owned()])
+                }
+                ("ServiceSpec", "ports") => Items::Keys(vec!["port".to_owned(), "protocol".to_owned()]),
+                ("PodSpec", "topologySpreadConstraints") => {
+                    Items::Keys(vec!["topologyKey".to_owned(), "whenUnsatisfiable".to_owned()])
+                }
+                ("StatefulSetSpec", "volumeClaimTemplates") => Items::Atomic,
+                _ => match list_strategy(holder, field) {
+                    ListStrategy::ByKey(key) => Items::Keys(vec![key.to_owned()]),
+                    ListStrategy::Set => Items::Set,
+                    ListStrategy::Replace => Items::Atomic,
+                },
+            },
+            Place::Defined(schema) => match schema.x_kubernetes_list_type.as_deref() {
+                Some("map") => Items::Keys(schema.x_kubernetes_list_map_keys.clone().unwrap_or_default()),
+                Some("set") => Items::Set,
+                _ => Items::Atomic,
+            },
+            _ => Items::Atomic,
+        }
+    }
+}
+
+fn of_shape<'a>(shape: &'a Shape, of: &'static Type, key: &'a str) -> Place<'a> {
+    match shape {
+        Shape::Struct(name) => schema::find(name).map_or(Place::Unknown, Place::Struct),
+        other => Place::Field(other, &of.name, key),
+    }
+}
+
+/// How `fieldsV1` spells an item of a list.
+fn step(items: &Items, item: &Value) -> Option<String> {
+    match items {
+        Items::Atomic => None,
+        Items::Set => Some(format!("v:{item}")),
+        Items::Keys(keys) => {
+            let mut named = Map::new();
+            for key in keys {
+                // A port without a protocol is one of TCP.
+                let default = if key == "protocol" { json!("TCP") } else { Value::Null };
+                let value = item.get(key).cloned().unwrap_or(default);
+                if !value.is_null() {
+                    named.insert(key.clone(), value);
+                }
+            }
+            Some(format!("k:{}", Value::Object(named)))
+        }
+    }
+}
+
+/// The fields that a configuration names.
+pub fn fields(value: &Value, place: Place) -> FieldSet {
+    match value {
+        Value::Object(map) if !place.is_atomic_map() => {
+            let mut set = FieldSet::default();
+            for (key, inner) in map {
+                let mut below = fields(inner, place.child(key));
+                if inner.is_null() || inner.as_object().is_some_and(Map::is_empty) {
+                    below.member = true;
+                }
+                if !below.is_empty() {
+                    set.children.insert(format!("f:{key}"), below);
+                }
+            }
+            set
+        }
+        Value::Array(list) => {
+            let items = place.items();
+            if matches!(items, Items::Atomic) {
+                return FieldSet::leaf();
+            }
+            let mut set = FieldSet::default();
+            for item in list {
+                let mut below = fields(item, place.item());
+                below.member = true;
+                set.children.extend(step(&items, item).map(|step| (step, below)));
+            }
+            set
+        }
+        _ => FieldSet::leaf(),
+    }
+}
+
+/// How two objects differ.
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    /// What is only in the second.
+    pub added: FieldSet,
+    /// What has another value.
+    pub modified: FieldSet,
+    /// What is only in the first.
+    pub removed: FieldSet,
+}
+
+/// Every place of a value, branches included.
+fn whole(value: &Value, place: Place) -> FieldSet {
+    let mut set = FieldSet::leaf();
+    match value {
+        Value::Object(map) if !place.is_atomic_map() => {
+            for (key, inner) in map {
+                set.children.insert(format!("f:{key}"), added(inner, place, key));
+            }
+        }
+        Value::Array(list) => {
+            let items = place.items();
+            for item in list {
+                set.children.extend(step(&items, item).map(|step| (step, whole(item, place.item()))));
+            }
+        }
+        _ => {}
+    }
+    set
+}
+
+/// Whether a struct has the field even when nothing is in it: then the field itself was never added.
+fn always_there(parent: Place, key: &str) -> bool {
+    match parent {
+        Place::Struct(of) => {
+            let object = of.fields.contains_key("metadata");
+            let field = of.fields.get(key);
+            (object && matches!(key, "metadata" | "spec" | "status"))
+                || field.is_some_and(|f| f.required)
+                || matches!(
+                    (of.name.as_str(), key),
+                    (_, "template" | "strategy" | "updateStrategy" | "jobTemplate")
+                        | ("Container", "resources")
+                        | ("ServiceStatus", "loadBalancer")
+                )
+        }
+        Place::DefinedRoot(_) => key == "metadata",
+        _ => false,
+    }
+}
+
+/// Every place of a field that is new.
+fn added(value: &Value, parent: Place, key: &str) -> FieldSet {
+    let mut set = whole(value, parent.child(key));
+    if !set.children.is_empty() && always_there(parent, key) {
+        set.member = false;
+    }
+    set
+}
+
+/// Compares two objects.
+pub fn compare(old: &Value, new: &Value, place: Place) -> Comparison {
+    let mut found = Comparison::default();
+    match (old, new) {
+        (Value::Object(before), Value::Object(after)) if !place.is_atomic_map() => {
+            let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            for key in keys {
+                let step = format!("f:{key}");
+                match (before.get(key), after.get(key)) {
+                    (None, Some(new)) => drop(found.added.children.insert(step, added(new, place, key))),
+                    (old, new) => found.branch(&step, old, new, place.child(key)),
+                }
+            }
+        }
+        (Value::Array(before), Value::Array(after)) if !matches!(place.items(), Items::Atomic) => {
+            let items = place.items();
+            let find = |list: &[Value], wanted: &str| -> Option<Value> {
+                list.iter().find(|i| step(&items, i).as_deref() == Some(wanted)).cloned()
+            };
+            let steps: std::collections::BTreeSet<String> =
+                before.iter().chain(after).filter_map(|i| step(&items, i)).collect();
+            for step in steps {
+                let (old, new) = (find(before, &step), find(after, &step));
+                found.branch(&step, old.as_ref(), new.as_ref(), place.item());
+            }
+        }
+        (old, new) if old != new => found.modified.member = true,
+        _ => {}
+    }
+    found
+}
+
+impl Comparison {
+    fn branch(&mut self, step: &str, old: Option<&Value>, new: Option<&Value>, place: Place) {
+        let put = |set: &mut FieldSet, below: FieldSet| {
+            if !below.is_empty() {
+                set.children.insert(step.to_owned(), below);
+            }
+        };
+        match (old, new) {
+            (None, Some(new)) => put(&mut self.added, whole(new, place)),
+            (Some(old), None) => put(&mut self.removed, whole(old, place)),
+            (Some(old), Some(new)) => {
+                let below = compare(old, new, place);
+                put(&mut self.added, below.added);
+                put(&mut self.modified, below.modified);
+                put(&mut self.removed, below.removed);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Merges a configuration into an object: what it names is as it says, all else stays.
+pub fn merge(live: &Value, config: &Value, place: Place) -> Value {
+    match (live, config) {
+        (Value::Object(live), Value::Object(config)) if !place.is_atomic_map() => {
+            let mut merged = live.clone();
+            for (key, inner) in config {
+                let before = live.get(key).unwrap_or(&Value::Null);
+                merged.insert(key.clone(), merge(before, inner, place.child(key)));
+            }
+            Value::Object(merged)
+        }
+        (Value::Array(live), Value::Array(config)) if !matches!(place.items(), Items::Atomic) => {
+            merge_lists(live, config, place)
+        }
+        (_, config) => config.clone(),
+    }
+}
+
+/// The configuration's items stand in its order; the others keep their places among them.
+fn merge_lists(live: &[Value], config: &[Value], place: Place) -> Value {
+    let items = place.items();
+    let named: Vec<Option<String>> = config.iter().map(|i| step(&items, i)).collect();
+    let mut merged: Vec<Value> = Vec::new();
+    let mut next = 0;
+    let put = |merged: &mut Vec<Value>, at: usize| {
+        let before = live.iter().find(|l| step(&items, l) == named[at]);
+        merged.push(merge(before.unwrap_or(&Value::Null), &config[at], place.item()));
+    };
+    for item in live {
+        let Some(at) = named.iter().position(|n| *n == step(&items, item)) else {
+            merged.push(item.clone());
+            continue;
+        };
+        while next <= at {
+            put(&mut merged, next);
+            next += 1;
+        }
+    }
+    while next < config.len() {
+        put(&mut merged, next);
+        next += 1;
+    }
+    Value::Array(merged)
+}
+
+/// Takes the fields of a set out of an object; what else stands below them goes with them.
+pub fn remove(value: &mut Value, gone: &FieldSet, place: Place) {
+    match value {
+        Value::Object(map) => {
+            for (step, below) in &gone.children {
+                let Some(key) = step.strip_prefix("f:") else { continue };
+                if below.member {
+                    map.remove(key);
+                } else if let Some(inner) = map.get_mut(key) {
+                    remove(inner, below, place.child(key));
+                    let emptied = match inner {
+                        Value::Object(map) => map.is_empty(),
+                        Value::Array(list) => list.is_empty(),
+                        _ => false,
+                    };
+                    if emptied {
+                        map.remove(key);
+                    }
+                }
+            }
+        }
+        Value::Array(list) => {
+            let items = place.items();
+            list.retain_mut(|item| {
+                let Some(below) = step(&items, item).and_then(|step| gone.children.get(&step)) else {
+                    return true;
+                };
+                if below.member {
+                    return false;
+                }
+                remove(item, below, place.item());
+                true
+            });
+        }
+        _ => {}
+    }
+}
