@@ -4,7 +4,8 @@ use super::accept::{self, Agreed, Encoding};
 use super::answer::{self, Answer};
 use super::door::{Door, Seen};
 use super::identity::Identity;
-use super::{limits, request, stream, watch};
+use super::websocket::{self, Wish};
+use super::{gzip, limits, request, stream, watch};
 use crate::apiserver::{Accept, ApiError, Body, Request, User};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, HeaderMap, USER_AGENT};
@@ -12,6 +13,7 @@ use hyper::http::request::Parts;
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -75,7 +77,8 @@ pub async fn serve(host: Host, socket: TcpStream) {
 
 /// Answers one request.
 async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) -> Answer {
-    let (parts, body) = http.into_parts();
+    let (mut parts, body) = http.into_parts();
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
     let mut seen = Seen {
         user: String::new(),
         agent: agent(&parts.headers),
@@ -93,9 +96,14 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         if watch::is_watch(&request) {
             "WATCH".clone_into(&mut seen.verb);
         }
+        if websocket::is_remote_command(&request.path) {
+            let wish = websocket::wish(&parts.headers, upgrade);
+            return remote_command(&door, request, user, wish).await;
+        }
         respond(&door, request, user, agreed).await
     };
     let answer = answer.await.unwrap_or_else(|why| answer::error(&why, agreed.clone().unwrap_or(PLAIN)));
+    let answer = gzip::compress(answer, &parts.headers);
     seen.status = answer.status().as_u16();
     door.tell(seen);
     answer
@@ -120,6 +128,35 @@ fn agree(parts: &Parts) -> Result<Agreed, ApiError> {
 fn agent(headers: &HeaderMap) -> String {
     let text = headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
     text.split(' ').next().unwrap_or("").chars().take(60).collect()
+}
+
+/// Begins an `exec` or `attach`. A client that cannot follow it is told so before anything runs; that the pod does not
+/// run is told first.
+async fn remote_command(
+    door: &Door,
+    request: Request,
+    user: User,
+    wish: Result<Wish, ApiError>,
+) -> Result<Answer, ApiError> {
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(why) => {
+            // Attaching runs nothing, and fails for the same reasons.
+            let pod = request.path.rsplit_once('/').map_or("", |(pod, _)| pod);
+            let attach = Request { path: format!("{pod}/attach"), ..request };
+            let found = door.ask(attach, user).await?;
+            if let Body::Stream(id) = found.body {
+                door.close(id).await;
+                return Err(why);
+            }
+            return Ok(answer::whole(found, PLAIN));
+        }
+    };
+    let response = door.ask(request.clone(), user).await?;
+    Ok(match response.body {
+        Body::Stream(id) => websocket::begin(door.clone(), wish, &request, id),
+        _ => answer::whole(response, PLAIN),
+    })
 }
 
 /// Has the loop serve a request, and makes its answer HTTP's.

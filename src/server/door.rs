@@ -36,6 +36,12 @@ pub struct Seen {
     pub status: u16,
 }
 
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {} {} {}", self.status, self.verb, self.path, self.user, self.agent)
+    }
+}
+
 /// The connections' side; clones share it.
 #[derive(Clone, Debug)]
 pub struct Door {

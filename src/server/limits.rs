@@ -20,3 +20,7 @@ pub const STREAMS: u32 = 250;
 pub const PIECES: usize = 16;
 /// How long a watch lasts when its client says nothing of it.
 pub const WATCH_TIME: Duration = Duration::from_secs(2400);
+/// How large one message of a WebSocket may be.
+pub const MESSAGE_BYTES: usize = 1 << 20;
+/// Answers from this size on are compressed for clients that can read it, as in a real server.
+pub const GZIP_BYTES: usize = 128 << 10;

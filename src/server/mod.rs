@@ -10,6 +10,7 @@ mod body;
 mod clock;
 mod connection;
 mod door;
+mod gzip;
 mod identity;
 mod json;
 mod kubeconfig;
@@ -20,8 +21,10 @@ mod request;
 mod run;
 mod signals;
 mod stream;
+mod terminal;
 mod tls;
 mod watch;
+mod websocket;
 
 pub use door::{Desk, Door, Seen};
 pub use load::load;

@@ -158,6 +158,61 @@ pub fn percent_decode(text: &str, plus: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// Bodies that nearly make sense, with bytes changed here and there.
+    fn bodies() -> impl Strategy<Value = (usize, Vec<u8>)> {
+        let pod = serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "c", "image": "i", "ports": [{"containerPort": 80}]}]},
+        });
+        let known = [
+            pod.to_string().into_bytes(),
+            yaml::to_string(&pod).into_bytes(),
+            protobuf::encode(&pod).unwrap_or_default(),
+        ];
+        let changes =
+            proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 0..6);
+        (0..known.len(), 0..known.len(), changes).prop_map(move |(kind, text, changes)| {
+            let mut bytes = known[text].clone();
+            for (place, byte, insert) in changes {
+                let at = place.index(bytes.len());
+                if insert {
+                    bytes.insert(at, byte);
+                } else {
+                    bytes[at] = byte;
+                }
+            }
+            (kind, bytes)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_does_harm((kind, bytes) in bodies()) {
+            if let Err(error) = decode(Method::Post, BODIES[kind], &bytes) {
+                prop_assert_eq!(error.code, 400);
+            }
+        }
+
+        #[test]
+        fn noise_does_no_harm(kind in 0..3usize, bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            decode(Method::Post, BODIES[kind], &bytes).ok();
+            decode(Method::Post, protobuf::MEDIA_TYPE, &[b"k8s\0", bytes.as_slice()].concat()).ok();
+        }
+    }
+
+    #[test]
+    fn depth_and_size_have_limits() {
+        for (media_type, body) in [
+            ("application/json", "[".repeat(1 << 20)),
+            ("application/json", "{\"a\":".repeat(1 << 18)),
+            ("application/yaml", "[".repeat(1 << 16)),
+            ("application/yaml", (0..1 << 10).map(|n| " ".repeat(n) + "a:\n").collect()),
+        ] {
+            assert!(decode(Method::Post, media_type, body.as_bytes()).is_err(), "{media_type}");
+        }
+    }
 
     #[test]
     fn queries() {

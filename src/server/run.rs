@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::cluster::Config;
 use crate::session::{Session, Speed};
 use color_eyre::eyre::{Result, WrapErr};
+use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -60,7 +61,8 @@ pub fn run(
         prepare(&mut session)?;
         session.set_speed(Speed::Times(settings.speed));
         let attached = attach(listener, session.client(), settings.kubeconfig.as_deref())?;
-        println!("{}", attached.words(settings.speed));
+        // Whoever reads this may have gone: the server stays.
+        io::stdout().write_all(attached.words(settings.speed).as_bytes()).ok();
         let ended = serve(&mut session, attached.desk, settings).await;
         std::fs::remove_file(&attached.kubeconfig).ok(); // its server is gone, and so may the file be
         ended
@@ -94,7 +96,7 @@ impl Attached {
         let path = self.kubeconfig.display();
         let speed = if speed == 1 { String::new() } else { format!(", time runs {speed} times as fast") };
         format!(
-            "serving Kubernetes {} on https://127.0.0.1:{}{speed}\n\nexport KUBECONFIG={path}\n",
+            "serving Kubernetes {} on https://127.0.0.1:{}{speed}\n\nexport KUBECONFIG={path}\n\n",
             crate::apiserver::discovery::VERSION,
             self.port
         )
@@ -152,7 +154,7 @@ async fn serve(session: &mut Session, mut desk: Desk, settings: &Settings) -> Re
         }
         for seen in desk.seen() {
             if settings.verbose {
-                eprintln!("{} {} {} {} {}", seen.status, seen.verb, seen.path, seen.user, seen.agent);
+                writeln!(io::stderr(), "{seen}").ok(); // as above
             }
         }
         let due = if whole {
