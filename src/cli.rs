@@ -8,9 +8,11 @@ use crate::headless::{self, Form};
 use crate::school::SessionLab;
 use crate::server::{self, Settings};
 use crate::session::Session;
+use crate::standalone;
 use crate::tui::{self, Opening};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use color_eyre::eyre::{Context, Result, eyre};
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -93,6 +95,13 @@ enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
+    /// Run kubectl against the cluster that KUBECONFIG names (also when this program is called kubectl)
+    #[command(disable_help_flag = true)]
+    Kubectl {
+        /// What kubectl is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// List the lessons and quiz topics
     Lessons {
         #[command(subcommand)]
@@ -122,6 +131,9 @@ enum LessonsAction {
 /// What the person should know, with its cause.
 pub fn main() -> Result<ExitCode> {
     color_eyre::install()?;
+    if let Some(args) = kubectl_line(std::env::args_os()) {
+        return kubectl(args);
+    }
     let cli = Cli::parse();
     match &cli.command {
         Some(Command::Run { script, transcript, workers, cloud }) => {
@@ -135,6 +147,7 @@ pub fn main() -> Result<ExitCode> {
             let config = Config { cloud: *cloud, ..config(&cli, *nodes) };
             server::run(config, &settings, |session| server::load(session, load))
         }
+        Some(Command::Kubectl { args }) => kubectl(args.clone()),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(*shell, &mut Cli::command(), "kubedojo", &mut io::stdout());
             Ok(ExitCode::SUCCESS)
@@ -151,6 +164,25 @@ pub fn main() -> Result<ExitCode> {
         Some(Command::Learn { lesson }) => interface(&cli, &Opening::Lesson(lesson.clone())),
         Some(Command::Sandbox) => interface(&cli, &Opening::Sandbox),
         Some(Command::Quiz { topic }) => interface(&cli, &Opening::Quiz(topic.clone())),
+    }
+}
+
+/// The command line behind `kubectl`, when the program is called so or that is its first word: kubectl's flags are its own.
+fn kubectl_line(mut line: impl Iterator<Item = OsString>) -> Option<Vec<String>> {
+    let program = PathBuf::from(line.next()?);
+    let is_kubectl = |name: &std::ffi::OsStr| name == "kubectl";
+    let called_so = program.file_stem().is_some_and(is_kubectl);
+    if called_so || line.next().is_some_and(|word| is_kubectl(&word)) {
+        return Some(line.map(|word| word.to_string_lossy().into_owned()).collect());
+    }
+    None
+}
+
+fn kubectl(args: Vec<String>) -> Result<ExitCode> {
+    match standalone::run(args) {
+        Ok(status) => Ok(ExitCode::from(u8::try_from(status).unwrap_or(1))),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(141)),
+        Err(error) => Err(error).wrap_err("cannot run kubectl"),
     }
 }
 

@@ -1,38 +1,59 @@
 //! The one door to a cluster: `Request → Response`, streams, and waiting for news.
 //!
 //! Always holds: whoever holds a [`Client`] sees a cluster only as its API and its network show it. In process the
-//! cluster lives behind it; another cluster could, over HTTPS, without a change above this line.
+//! simulated cluster lives behind it; for kubectl another cluster may, over HTTPS. What only a simulation has (its
+//! network, its machines, a copy of it) is asked for in process alone.
+
+mod remote;
+mod session;
+mod url;
 
 use crate::apiserver::{ApiError, Cause, Credentials, Request, Response, StreamId, User};
 use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
 use crate::cluster::{Cluster, kubelet, network};
 use crate::object::{ObjectName, SimTime};
+use remote::Remote;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+/// Why something cannot be asked of a server.
+const SIMULATED: &str = "only a simulated cluster has this";
+
 /// A handle on a cluster; clones share it.
 #[derive(Clone, Debug)]
 pub struct Client {
-    cluster: Rc<RefCell<Cluster>>,
-    user: User,
+    door: Door,
     command: Rc<Cell<u64>>,
     waiting: Rc<Cell<Option<SimTime>>>,
     pace: Rc<Cell<u64>>,
 }
 
+/// What is behind a client.
+#[derive(Clone, Debug)]
+enum Door {
+    /// A simulated cluster, and who asks.
+    Here(Rc<RefCell<Cluster>>, User),
+    /// A server at the other end of a connection.
+    There(Rc<Remote>),
+}
+
 impl Client {
     /// A client of this cluster as the administrator.
     pub fn new(cluster: Rc<RefCell<Cluster>>) -> Self {
-        Self {
-            cluster,
-            user: User::admin(),
-            command: Rc::default(),
-            waiting: Rc::default(),
-            pace: Rc::default(),
-        }
+        Self::behind(Door::Here(cluster, User::admin()))
+    }
+
+    /// A client of the server that a kubeconfig will name: see [`Client::connect_as`]. It must be used inside a
+    /// `tokio::task::LocalSet`.
+    pub fn remote() -> Self {
+        Self::behind(Door::There(Rc::default()))
+    }
+
+    fn behind(door: Door) -> Self {
+        Self { door, command: Rc::default(), waiting: Rc::default(), pace: Rc::default() }
     }
 
     /// A client of the same cluster as another user.
@@ -72,40 +93,67 @@ impl Client {
     }
 
     /// Serves a request. Over a network this waits; in process the answer is there at once.
-    #[allow(clippy::unused_async)]
     pub async fn request(&self, request: Request) -> Response {
-        self.request_now(&request)
+        match &self.door {
+            Door::Here(..) => self.request_now(&request),
+            Door::There(remote) => remote.request(&request).await,
+        }
+    }
+
+    /// Whether a kubeconfig is still needed to know whom to ask.
+    pub fn wants_kubeconfig(&self) -> bool {
+        matches!(&self.door, Door::There(remote) if !remote.is_configured())
+    }
+
+    /// Says whom to ask and as whom: a kubeconfig's content and the name of one of its contexts. The connection is
+    /// made when the first request needs it.
+    ///
+    /// # Errors
+    /// Why the kubeconfig cannot be used.
+    pub async fn connect_as(&self, kubeconfig: serde_json::Value, context: &str) -> Result<(), String> {
+        match &self.door {
+            Door::Here(..) => Ok(()),
+            Door::There(remote) => remote.configure(kubeconfig, context).await,
+        }
     }
 
     /// Serves a request of a part of the program that cannot wait, as a check or a pane.
     pub fn request_now(&self, request: &Request) -> Response {
-        self.cluster.borrow_mut().request(request, &self.user, Cause::Command(self.command.get()))
+        let Door::Here(cluster, user) = &self.door else { unreachable!("a network cannot answer at once") };
+        cluster.borrow_mut().request(request, user, Cause::Command(self.command.get()))
     }
 
     /// A client of a copy of the cluster: what happens there is not seen here.
     #[must_use]
     pub fn what_if(&self) -> Self {
-        let copy = Rc::new(RefCell::new(self.cluster.borrow().clone()));
-        Self { user: self.user.clone(), ..Self::new(copy) }
+        let Door::Here(cluster, user) = &self.door else { unreachable!("{SIMULATED}") };
+        let copy = Rc::new(RefCell::new(cluster.borrow().clone()));
+        Self::behind(Door::Here(copy, user.clone()))
     }
 
     /// Lets the next thing happen in a copy of the cluster, if one is due by `deadline`.
     pub fn pass_until(&self, deadline: SimTime) -> bool {
-        let next = self.cluster.borrow().next_deadline().filter(|next| *next <= deadline);
+        let next = self.cluster().borrow().next_deadline().filter(|next| *next <= deadline);
         let Some(next) = next else { return false };
-        let mut cluster = self.cluster.borrow_mut();
+        let mut cluster = self.cluster().borrow_mut();
         let until = next.max(cluster.now());
         cluster.advance(until, 1);
         true
     }
 
-    /// The cluster's time.
+    /// The cluster's time; for one over a network, that of this computer.
     pub fn now(&self) -> SimTime {
-        self.cluster.borrow().now()
+        match &self.door {
+            Door::Here(cluster, _) => cluster.borrow().now(),
+            Door::There(_) => remote::wall_clock(),
+        }
     }
 
     /// Waits until time or the cluster has moved on, or until `deadline`.
     pub async fn news(&self, deadline: Option<SimTime>) {
+        if let Door::There(remote) = &self.door {
+            return remote.news(deadline).await;
+        }
         let (time, revision) = self.moment();
         poll_fn(|_| {
             let due = deadline.is_some_and(|d| d <= self.now());
@@ -135,22 +183,43 @@ impl Client {
 
     /// Takes what an open stream has.
     pub fn read_stream(&self, id: StreamId) -> StreamRead {
-        kubelet::read_stream(&mut self.cluster.borrow_mut(), id)
+        match &self.door {
+            Door::Here(cluster, _) => kubelet::read_stream(&mut cluster.borrow_mut(), id),
+            Door::There(remote) => remote.read_stream(id),
+        }
     }
 
     /// Writes to a stream's standard input; `None` closes it.
     pub fn write_stream(&self, id: StreamId, bytes: Option<&[u8]>) {
-        kubelet::write_stream(&mut self.cluster.borrow_mut(), id, bytes);
+        match &self.door {
+            Door::Here(cluster, _) => kubelet::write_stream(&mut cluster.borrow_mut(), id, bytes),
+            Door::There(remote) => remote.write_stream(id, bytes),
+        }
     }
 
     /// Ends a stream.
     pub fn close_stream(&self, id: StreamId) {
-        kubelet::close_stream(&mut self.cluster.borrow_mut(), id);
+        match &self.door {
+            Door::Here(cluster, _) => kubelet::close_stream(&mut cluster.borrow_mut(), id),
+            Door::There(remote) => remote.close_stream(id),
+        }
+    }
+
+    /// Why a stream that has ended with a failure did not begin, when it is not the process that failed.
+    pub fn stream_failure(&self, id: StreamId) -> Option<String> {
+        if let Door::There(remote) = &self.door { remote.stream_failure(id) } else { None }
+    }
+
+    /// Tells a stream's process how large its terminal is.
+    pub fn resize_stream(&self, id: StreamId, columns: u16, rows: u16) {
+        if let Door::There(remote) = &self.door {
+            remote.resize_stream(id, columns, rows);
+        }
     }
 
     /// Sends an HTTP request from a point of the network.
     pub fn http(&self, from: &Point, call: &HttpCall) -> Outcome<HttpReply> {
-        network::http(&mut self.cluster.borrow_mut(), from, call)
+        network::http(&mut self.cluster().borrow_mut(), from, call)
     }
 
     /// Sends an HTTP request in a copy of the cluster, as the visitor of this number: nothing of it is seen here. Says
@@ -168,12 +237,12 @@ impl Client {
 
     /// Opens and closes a TCP connection from a point of the network.
     pub fn connect(&self, from: &Point, host: &str, port: u16) -> Outcome<()> {
-        network::connect(&mut self.cluster.borrow_mut(), from, host, port)
+        network::connect(&mut self.cluster().borrow_mut(), from, host, port)
     }
 
     /// Asks DNS from a point of the network.
     pub fn resolve(&self, from: &Point, name: &str, query: QueryType) -> DnsAnswer {
-        network::resolve(&mut self.cluster.borrow_mut(), from, name, query)
+        network::resolve(&mut self.cluster().borrow_mut(), from, name, query)
     }
 
     /// Adds, removes, stops or restarts a machine.
@@ -181,7 +250,12 @@ impl Client {
     /// # Errors
     /// Why it cannot be done, in a sentence.
     pub fn machine(&self, action: &crate::cluster::machines::Action) -> Result<(), String> {
-        crate::cluster::machines::act(&mut self.cluster.borrow_mut(), action)
+        crate::cluster::machines::act(&mut self.cluster().borrow_mut(), action)
+    }
+
+    fn cluster(&self) -> &Rc<RefCell<Cluster>> {
+        let Door::Here(cluster, _) = &self.door else { unreachable!("{SIMULATED}") };
+        cluster
     }
 
     /// The revision of the cluster's last change.
@@ -190,7 +264,7 @@ impl Client {
     }
 
     fn moment(&self) -> (SimTime, u64) {
-        let cluster = self.cluster.borrow();
+        let cluster = self.cluster().borrow();
         (cluster.now(), cluster.api.store.revision())
     }
 }

@@ -3,8 +3,8 @@
 //! The modules stand as the Kubernetes architecture diagram does; an arrow means "may import":
 //!
 //! ```text
-//! cli → tui, server, session;  server → session, client;  tui → session;  session → course, shell;  course → client;  shell → kubectl, posix
-//! kubectl → client → cluster → apiserver → object;   cluster → posix;   yaml beside them all
+//! cli → tui, server, session, standalone;  server → session, client;  tui → session;  session → course, shell;  course → client;  shell → kubectl, posix
+//! standalone → kubectl → client → cluster → apiserver → object;   cluster → posix;   yaml beside them all
 //! ```
 //!
 //! `tests/tidy.rs` holds the arrows. `ARCHITECTURE.md` says why they are so.
@@ -22,5 +22,6 @@ pub mod school;
 pub mod server;
 pub mod session;
 pub mod shell;
+pub mod standalone;
 pub mod tui;
 pub mod yaml;

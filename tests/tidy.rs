@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("school", &["session", "course", "client", "cluster", "object"]),
     ("headless", &["session", "shell"]),
     ("server", &["session", "client", "cluster", "apiserver", "object", "yaml"]),
+    ("standalone", &["kubectl", "client"]),
     (
         "tui",
         &[
@@ -37,7 +38,21 @@ const ARROWS: &[(&str, &[&str])] = &[
             "posix",
         ],
     ),
-    ("cli", &["school", "tui", "server", "headless", "session", "course", "shell", "cluster", "object"]),
+    (
+        "cli",
+        &[
+            "school",
+            "tui",
+            "server",
+            "headless",
+            "standalone",
+            "session",
+            "course",
+            "shell",
+            "cluster",
+            "object",
+        ],
+    ),
 ];
 
 /// The longest that a file may be, in lines; tables are exempt.

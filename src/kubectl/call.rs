@@ -76,6 +76,10 @@ impl Call {
 
     /// Sends a request; warnings are printed.
     pub async fn send(&self, request: Request) -> Response {
+        if let Err(failure) = super::connect::ready(self).await {
+            let (text, _) = failure.report();
+            return Response { status: 0, warnings: Vec::new(), body: crate::apiserver::Body::Text(text) };
+        }
         let request =
             Request { impersonate: self.impersonation().or(request.impersonate.clone()), ..request };
         let response = self.env.client.request(request).await;
@@ -109,6 +113,8 @@ impl Call {
             crate::apiserver::Body::Json(value) if success => Ok(value),
             crate::apiserver::Body::Json(value) => Err(Failure::Status(value)),
             crate::apiserver::Body::Text(text) if success => Ok(Value::String(text)),
+            // Nobody answered.
+            crate::apiserver::Body::Text(text) if response.status == 0 => Err(Failure::Text(text, 1)),
             crate::apiserver::Body::Text(text) => Err(Failure::Message(text)),
             crate::apiserver::Body::Bytes { bytes, .. } => {
                 Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))

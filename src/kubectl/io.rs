@@ -21,6 +21,8 @@ struct Buffers {
     output: VecDeque<(bool, Vec<u8>)>,
     terminal: bool,
     columns: u16,
+    rows: u16,
+    raw: bool,
     wants_input: bool,
 }
 
@@ -76,6 +78,28 @@ impl Streams {
         self.inner.borrow().columns
     }
 
+    /// The terminal's size, when it is known.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        let inner = self.inner.borrow();
+        (inner.terminal && inner.rows > 0).then_some((inner.columns, inner.rows))
+    }
+
+    /// Asks that every key comes as it is, or that the terminal edits lines again.
+    pub fn set_raw(&self, raw: bool) {
+        self.inner.borrow_mut().raw = raw;
+    }
+
+    /// The runner's side: whether every key is wanted as it is.
+    pub fn wants_raw(&self) -> bool {
+        self.inner.borrow().raw
+    }
+
+    /// The runner's side: the terminal has this size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        let mut inner = self.inner.borrow_mut();
+        (inner.columns, inner.rows) = (columns, rows);
+    }
+
     /// All of standard input, once it is closed.
     pub async fn read_to_end(&self) -> Vec<u8> {
         poll_fn(|_| {
@@ -100,6 +124,11 @@ impl Streams {
     /// The runner's side: whether the command has asked for input. What it does not read stays for the next one.
     pub fn wants_input(&self) -> bool {
         self.inner.borrow().wants_input
+    }
+
+    /// The runner's side: whether all input has been handed in.
+    pub fn is_closed(&self) -> bool {
+        self.inner.borrow().stdin_closed
     }
 
     /// The runner's side: hands in input; `None` closes it.
@@ -158,6 +187,10 @@ pub trait Host {
     fn variable(&self, name: &str) -> Option<String>;
     /// All exported variables.
     fn variables(&self) -> BTreeMap<String, String>;
+    /// What there is without a kubeconfig file: the cluster at hand.
+    fn default_kubeconfig(&self) -> serde_json::Value {
+        super::kubeconfig::Kubeconfig::admin()
+    }
     /// Runs a command line in the surrounding shell (the editor of `kubectl edit`) and answers its status.
     fn run_command(&self, line: String) -> Pin<Box<dyn Future<Output = i32>>>;
 }

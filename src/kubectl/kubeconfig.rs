@@ -18,31 +18,34 @@ pub struct Kubeconfig {
 }
 
 impl Kubeconfig {
-    /// The file that `--kubeconfig`, `$KUBECONFIG` or the home directory name.
+    /// The file that `--kubeconfig` or `$KUBECONFIG` name, or that of the home directory. `$KUBECONFIG` may name
+    /// several: what is found first counts.
     ///
     /// # Errors
     /// When it is there but cannot be read.
     pub fn load(host: &dyn Host, flag: &str) -> Outcome<Self> {
-        let variable = host.variable("KUBECONFIG").unwrap_or_default();
-        let listed = variable.split(':').find(|p| !p.is_empty());
-        let home = || format!("{}/.kube/config", host.variable("HOME").unwrap_or_else(|| "/root".to_owned()));
-        let path = match (flag, listed) {
-            ("", None) => home(),
-            ("", Some(listed)) => listed.to_owned(),
-            (flag, _) => flag.to_owned(),
-        };
-        if !host.exists(&path) {
-            if flag.is_empty() {
-                return Ok(Self { path, document: Self::admin() });
+        if !flag.is_empty() {
+            if !host.exists(flag) {
+                return Err(Failure::new(format!("stat {flag}: no such file or directory")));
             }
-            return Err(Failure::new(format!("stat {flag}: no such file or directory")));
+            return Ok(Self { path: flag.to_owned(), document: read(host, flag)? });
         }
-        let bytes = host.read_file(&path).map_err(|why| format!("open {path}: {why}"))?;
-        let text = String::from_utf8_lossy(&bytes);
-        let failed = |e: yaml::Error| Failure::new(format!("error loading config file \"{path}\": {e}"));
-        let document =
-            yaml::parse(&text).map_err(failed)?.into_iter().next().map_or(Value::Null, |d| d.value);
-        Ok(Self { path, document })
+        let variable = host.variable("KUBECONFIG").unwrap_or_default();
+        let mut paths: Vec<String> =
+            variable.split(':').filter(|p| !p.is_empty()).map(str::to_owned).collect();
+        if paths.is_empty() {
+            let home = host.variable("HOME").unwrap_or_else(|| "/root".to_owned());
+            paths.push(format!("{home}/.kube/config"));
+        }
+        let mut document = Value::Null;
+        for path in paths.iter().filter(|path| host.exists(path)) {
+            merge(&mut document, read(host, path)?);
+        }
+        if document.is_null() {
+            document = host.default_kubeconfig();
+        }
+        let written = paths.iter().find(|path| host.exists(path)).unwrap_or(&paths[0]);
+        Ok(Self { path: written.clone(), document })
     }
 
     /// What kubeadm writes for the administrator.
@@ -103,5 +106,33 @@ impl Kubeconfig {
         let clusters = self.document["clusters"].as_array().map_or(&[][..], Vec::as_slice);
         let found = clusters.iter().find(|c| c["name"] == cluster);
         found.and_then(|c| c["cluster"]["server"].as_str()).unwrap_or("https://192.168.0.10:6443").to_owned()
+    }
+}
+
+/// Reads a kubeconfig; the files that it names are told from its own directory.
+fn read(host: &dyn Host, path: &str) -> Outcome<Value> {
+    let bytes = host.read_file(path).map_err(|why| format!("open {path}: {why}"))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let failed = |e: yaml::Error| Failure::new(format!("error loading config file \"{path}\": {e}"));
+    Ok(yaml::parse(&text).map_err(failed)?.into_iter().next().map_or(json!({}), |d| d.value))
+}
+
+/// Adds what a further kubeconfig has and the first ones have not.
+fn merge(document: &mut Value, next: Value) {
+    if document.is_null() {
+        *document = next;
+        return;
+    }
+    for key in ["clusters", "contexts", "users"] {
+        let mut known = document[key].as_array().cloned().unwrap_or_default();
+        for entry in next[key].as_array().into_iter().flatten() {
+            if !known.iter().any(|have| have["name"] == entry["name"]) {
+                known.push(entry.clone());
+            }
+        }
+        document[key] = Value::Array(known);
+    }
+    if document["current-context"].as_str().unwrap_or("").is_empty() {
+        document["current-context"] = next["current-context"].clone();
     }
 }

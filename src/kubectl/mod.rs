@@ -14,6 +14,7 @@ pub mod call;
 pub mod cluster_info;
 pub mod commands;
 pub mod config;
+pub mod connect;
 pub mod cordon;
 pub mod cp;
 pub mod create;
