@@ -59,7 +59,11 @@ impl Client {
     /// A client of the same cluster as another user.
     #[must_use]
     pub fn for_user(&self, user: User) -> Self {
-        Self { user, ..self.clone() }
+        let door = match &self.door {
+            Door::Here(cluster, _) => Door::Here(cluster.clone(), user),
+            Door::There(remote) => Door::There(remote.clone()),
+        };
+        Self { door, ..self.clone() }
     }
 
     /// Names the learner's command that the following requests belong to.
@@ -260,7 +264,7 @@ impl Client {
 
     /// The revision of the cluster's last change.
     pub fn revision(&self) -> u64 {
-        self.cluster.borrow().api.store.revision()
+        self.cluster().borrow().api.store.revision()
     }
 
     fn moment(&self) -> (SimTime, u64) {

@@ -156,6 +156,10 @@ impl Remote {
         };
         let accept = match request.accept {
             Accept::Json => "application/json",
+            Accept::Metadata => {
+                "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
+            }
+            Accept::Discovery(_) => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
             Accept::Table => "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
         };
         let mut call = hyper::Request::builder()
