@@ -107,6 +107,9 @@ async fn resources(call: Call) -> Outcome<()> {
 }
 
 async fn versions(call: Call) -> Outcome<()> {
+    if !call.args().is_empty() {
+        return Err(call.usage(format!("unexpected arguments: [{}]", call.args().join(" "))));
+    }
     let core = call.request(Request::get("/api")).await?;
     let groups = call.request(Request::get("/apis")).await?;
     let mut found: Vec<String> = core["versions"]

@@ -32,7 +32,7 @@ async fn run(call: Call) -> Outcome<()> {
         [kind, name] => format!("{kind}/{name}"),
         more => {
             return Err(format!(
-                "expected fewer than three arguments: POD or TYPE/NAME or TYPE NAME, saw {}: [{}]",
+                "expected POD, TYPE/NAME, or TYPE NAME, (at most 2 arguments) saw {}: [{}]",
                 more.len(),
                 more.join(" ")
             )
@@ -54,9 +54,17 @@ pub async fn session(call: &Call, info: &Info, pod: &Value) -> Outcome<()> {
         return Err(format!("{why} {phase}").into());
     }
     let container = stream::container(call, pod)?;
+    to_container(call, info, pod, &container).await
+}
+
+/// Attaches to this container of the pod.
+///
+/// # Errors
+/// When the server refuses.
+pub async fn to_container(call: &Call, info: &Info, pod: &Value, container: &str) -> Outcome<()> {
     let (stdin, mut tty) = (call.flags.bool("stdin"), call.flags.bool("tty"));
     let containers = pod["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
-    let allocated = containers.iter().any(|c| c["name"] == container.as_str() && c["tty"] == true);
+    let allocated = containers.iter().any(|c| c["name"] == container && c["tty"] == true);
     if tty && !allocated && !call.flags.bool("quiet") {
         tty = false;
         call.note(format!("Unable to use a TTY - container {container} did not allocate one"));
@@ -73,7 +81,7 @@ pub async fn session(call: &Call, info: &Info, pod: &Value) -> Outcome<()> {
     }
     let flag = |on: bool| if on { "true" } else { "false" };
     let request = Request { method: Method::Post, ..Request::get(format!("{}/attach", info.path())) }
-        .param("container", &container)
+        .param("container", container)
         .param("stdin", flag(stdin))
         .param("stdout", "true")
         .param("stderr", flag(!tty))

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::commands::{Command, Group};
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
+use super::output;
 use super::table::Columns;
 use crate::apiserver::{Method, Request};
 use serde_json::json;
@@ -40,12 +41,19 @@ static WHOAMI: Command = Command {
     group: Group::Sub,
     summary: "Experimental: Check self subject attributes",
     usage: "whoami",
+    flags: &[output::FLAGS],
     run: Some(|call| Box::pin(whoami(call))),
     ..Command::NEW
 };
 
 async fn can_i(call: Call) -> Outcome<()> {
     let namespace = if call.flags.bool("all-namespaces") { String::new() } else { call.namespace()? };
+    if call.flags.bool("list") {
+        if !call.args().is_empty() {
+            return Err(Failure::new("list option must be specified with no arguments"));
+        }
+        return list(&call, &namespace).await;
+    }
     let [verb, what] = call.args() else {
         let why = "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.";
         return Err(Failure::new(why));
@@ -74,6 +82,10 @@ async fn can_i(call: Call) -> Outcome<()> {
             "subresource": call.flags.text("subresource"),
         }})
     };
+    let known = if what.starts_with('/') { PATH_VERBS } else { VERBS };
+    if !known.contains(&verb.as_str()) {
+        call.note(format!("Warning: verb '{verb}' is not a known verb\n"));
+    }
     let body =
         json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec});
     let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
@@ -87,10 +99,65 @@ async fn can_i(call: Call) -> Outcome<()> {
     if allowed { Ok(()) } else { Err(Failure::Exit(1)) }
 }
 
+/// The verbs that rules for resources have.
+const VERBS: &[&str] = &[
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+    "use",
+    "bind",
+    "impersonate",
+    "*",
+    "approve",
+    "sign",
+    "escalate",
+    "attest",
+];
+/// The verbs that rules for paths have.
+const PATH_VERBS: &[&str] = &["get", "put", "post", "head", "options", "delete", "patch", "*"];
+
+/// `--list`: all that is allowed in a namespace.
+async fn list(call: &Call, namespace: &str) -> Outcome<()> {
+    let body = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace},
+    });
+    let path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    let review = call.request(Request::with_body(Method::Post, path, body)).await?;
+    let status = &review["status"];
+    if status["incomplete"] == true {
+        let why = status["evaluationError"].as_str().unwrap_or("");
+        call.note(format!("warning: the list may be incomplete: {why}"));
+    }
+    let all = ["resourceRules", "nonResourceRules"]
+        .iter()
+        .flat_map(|l| status[*l].as_array().into_iter().flatten());
+    let role = json!({"rules": all.collect::<Vec<_>>()});
+    let mut rows = Vec::new();
+    if !call.flags.bool("no-headers") {
+        let head = ["Resources", "Non-Resource URLs", "Resource Names", "Verbs"];
+        rows.push(head.iter().map(|h| (*h).to_owned()).collect());
+    }
+    rows.extend(super::describe::rule_rows(&role));
+    call.print(Columns::default().rows(&rows));
+    Ok(())
+}
+
 async fn whoami(call: Call) -> Outcome<()> {
+    if !call.args().is_empty() {
+        return Err(call.usage(format!("unexpected arguments: [{}]", call.args().join(" "))));
+    }
+    let format = output::format(&call)?;
     let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
     let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     let review = call.request(Request::with_body(Method::Post, path, body)).await?;
+    if format != output::Format::Default {
+        return output::print(&call, &format, &review);
+    }
     let user = &review["status"]["userInfo"];
     let groups: Vec<&str> =
         user["groups"].as_array().into_iter().flatten().filter_map(|g| g.as_str()).collect();

@@ -154,45 +154,44 @@ pub static ROOT: Command = Command {
 
 /// Every command, in the order of the help text.
 pub static ALL: &[&Command] = &[
-    // Reading.
-    &super::explain::COMMAND,
-    &super::get::COMMAND,
-    &super::describe::COMMAND,
-    &super::logs::COMMAND,
-    &super::wait::COMMAND,
-    &super::events::COMMAND,
-    &super::top::COMMAND,
-    &super::auth::COMMAND,
-    &super::cluster_info::COMMAND,
-    &super::version::COMMAND,
-    &super::api::RESOURCES,
-    &super::api::VERSIONS,
-    // Writing.
     &super::create::COMMAND,
     &super::expose::COMMAND,
     &super::run::COMMAND,
     &super::set::COMMAND,
+    &super::explain::COMMAND,
+    &super::get::COMMAND,
     &super::edit::COMMAND,
     &super::delete::COMMAND,
     &super::rollout::COMMAND,
     &super::scale::COMMAND,
     &super::autoscale::COMMAND,
+    &super::certificate::COMMAND,
+    &super::cluster_info::COMMAND,
+    &super::top::COMMAND,
     &super::cordon::COMMAND,
     &super::cordon::UNCORDON,
     &super::drain::COMMAND,
     &super::taint::COMMAND,
+    &super::describe::COMMAND,
+    &super::logs::COMMAND,
     &super::attach::COMMAND,
     &super::exec::COMMAND,
     &super::port_forward::COMMAND,
     &super::cp::COMMAND,
+    &super::auth::COMMAND,
+    &super::debug::COMMAND,
+    &super::events::COMMAND,
     &super::diff::COMMAND,
     &super::apply::COMMAND,
     &super::patch::COMMAND,
     &super::replace::COMMAND,
+    &super::wait::COMMAND,
     &super::label::COMMAND,
     &super::annotate::COMMAND,
+    &super::api::RESOURCES,
+    &super::api::VERSIONS,
     &super::config::COMMAND,
-    // Both.
+    &super::version::COMMAND,
     &super::help::OPTIONS,
 ];
 
@@ -200,9 +199,7 @@ pub static ALL: &[&Command] = &[
 pub fn suggestions(commands: &[&Command], typed: &str) -> Vec<&'static str> {
     let typed = typed.to_lowercase();
     let near = |name: &str| distance(&typed, name) <= 2 || name.starts_with(&typed);
-    let mut names: Vec<&'static str> = commands.iter().map(|c| c.name).filter(|n| near(n)).collect();
-    names.sort_unstable();
-    names
+    commands.iter().map(|c| c.name).filter(|n| near(n)).collect()
 }
 
 /// Levenshtein distance.

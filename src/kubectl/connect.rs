@@ -28,7 +28,9 @@ fn effective(call: &Call) -> Outcome<Value> {
     config.namespace(call.flags.text("context"))?;
     let asked = call.flags.text("context");
     let context = config.context(if asked.is_empty() { config.current_context() } else { asked });
-    let chosen = |flag: &str| match call.flags.text(flag) {
+    let own = |flag: &str| call.command.flags.iter().copied().flatten().any(|f| f.name == flag);
+    let given = |flag: &str| if own(flag) { "" } else { call.flags.text(flag) };
+    let chosen = |flag: &str| match given(flag) {
         "" => context.and_then(|c| c[flag].as_str()).unwrap_or("").to_owned(),
         name => name.to_owned(),
     };
@@ -38,9 +40,13 @@ fn effective(call: &Call) -> Outcome<Value> {
         let found = all.iter().find(|e| e["name"] == name.as_str()).map(|e| e[key].clone());
         match found {
             Some(found) => Ok(found.as_object().cloned().unwrap_or_default()),
-            None if !call.flags.text(flag).is_empty() => {
-                let what = if flag == "user" { "auth info" } else { flag };
-                Err(Failure::new(format!("{what} \"{name}\" does not exist")))
+            None if !given(flag).is_empty() => {
+                let why = if flag == "user" {
+                    format!("auth info \"{name}\" does not exist")
+                } else {
+                    format!("no server found for cluster \"{name}\"")
+                };
+                Err(Failure::new(why))
             }
             None => Ok(Map::new()),
         }

@@ -51,7 +51,7 @@ pub async fn nodes(call: &Call) -> Outcome<Vec<Info>> {
         return Err(call.usage(format!("USAGE: {verb} NODE [flags]")));
     }
     if !names.is_empty() && !selector.is_empty() {
-        return Err("error: cannot specify both a node name and a --selector option".into());
+        return Err(call.usage("cannot specify both a node name and a --selector option"));
     }
     let mut args = vec!["nodes".to_owned()];
     for name in names {

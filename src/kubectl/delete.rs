@@ -4,7 +4,7 @@ use super::call::Call;
 use super::commands::{Command, Group, Running};
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
-use super::resource::{self, Bare, Info, Target};
+use super::resource::{self, Bare, Info, Selection, Target};
 use super::write::DryRun;
 use super::write::flags::{ALL, ALL_NAMESPACES, DELETE, DRY_RUN, FIELD_SELECTOR, FILES, SELECTOR};
 use crate::apiserver::{Method, Request};
@@ -113,7 +113,7 @@ async fn run(call: Call) -> Outcome<()> {
     let flags = &call.flags;
     let selecting = !flags.text("selector").is_empty();
     if flags.bool("all") && selecting {
-        return Err("cannot set --all and --selector at the same time".into());
+        return Err("setting 'all' parameter but found a non empty selector. ".into());
     }
     if flags.bool("all") && !flags.text("field-selector").is_empty() {
         return Err("cannot set --all and --field-selector at the same time".into());
@@ -123,7 +123,7 @@ async fn run(call: Call) -> Outcome<()> {
     let selection = resource::select(&call, call.args(), Bare::Refuse).await?;
     let listed = selection.targets.iter().any(|t| matches!(t, Target::List { .. }));
     let ignore = flags.bool("ignore-not-found") || (listed && !flags.changed("ignore-not-found"));
-    let (found, mut failures) = resource::fetch(&call, &selection).await;
+    let (found, mut failures) = fetch(&call, &selection, dry_run).await;
     if ignore {
         failures.retain(|failure| !failure.is_not_found());
     }
@@ -159,6 +159,28 @@ async fn run(call: Call) -> Outcome<()> {
         wait_gone(&call, info, answer, deadline).await?;
     }
     Ok(())
+}
+
+/// The objects to delete. A dry run on this side does not look whether those that are named are there.
+async fn fetch(call: &Call, selection: &Selection, dry_run: DryRun) -> (Vec<Info>, Vec<Failure>) {
+    if dry_run != DryRun::Client {
+        return resource::fetch(call, selection).await;
+    }
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for target in &selection.targets {
+        match target {
+            Target::Manifest(info) => found.push(Info::clone(info)),
+            Target::Named { mapping, namespace, name } => {
+                let metadata = json!({"name": name, "namespace": namespace});
+                found.push(resource::info(mapping, json!({"metadata": metadata})));
+            }
+            Target::List { .. } => match resource::fetch_one(call, target).await {
+                Ok(infos) => found.extend(infos),
+                Err(failure) => failures.push(failure),
+            },
+        }
+    }
+    (found, failures)
 }
 
 async fn confirmed(call: &Call, found: &[Info]) -> bool {

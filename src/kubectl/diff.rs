@@ -46,6 +46,9 @@ async fn run(call: Call) -> Outcome<()> {
 
 /// Prints the differences and answers in how many objects there are any.
 async fn differences(call: &Call) -> Outcome<usize> {
+    if !call.args().is_empty() {
+        return Err(call.usage(format!("Unexpected args: [{}]", call.args().join(" "))));
+    }
     if call.flags.list("filename").is_empty() && call.flags.text("kustomize").is_empty() {
         return Err("must specify one of -f and -k".into());
     }

@@ -95,6 +95,27 @@ async fn edit(call: &Call, info: &Info) -> Outcome<()> {
     }
 }
 
+/// Lets a value be edited; `None` when it was left as it is, or emptied.
+///
+/// # Errors
+/// When there is no editor, or what was saved is no YAML.
+pub async fn value(call: &Call, info: &Info, old: &Value) -> Outcome<Option<Value>> {
+    let suffix = Stream::new(call.env.client.now().0, "kubectl-edit", &info.path()).below(4_000_000_000);
+    let path = format!("/tmp/kubectl-edit-{suffix}.yaml");
+    let before = yaml::to_string(old);
+    call.env.host.write_file(&path, format!("{HEADER}{before}").as_bytes()).map_err(Failure::new)?;
+    let opened = open_editor(call, &path).await;
+    let bytes = call.env.host.read_file(&path).map_err(Failure::new)?;
+    let _ = call.env.host.remove_file(&path);
+    opened?;
+    let edited = without_comments(&String::from_utf8_lossy(&bytes));
+    if edited == before || edited.trim().is_empty() {
+        return Ok(None);
+    }
+    let documents = yaml::parse(&edited).map_err(|e| Failure::new(e.to_string()))?;
+    Ok(documents.into_iter().next().map(|d| d.value))
+}
+
 async fn open_editor(call: &Call, path: &str) -> Outcome<()> {
     let host = &call.env.host;
     let set = |name: &str| host.variable(name).filter(|editor| !editor.trim().is_empty());

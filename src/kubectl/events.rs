@@ -99,7 +99,7 @@ async fn request(call: &Call) -> Outcome<Request> {
         return Ok(request);
     }
     let Some((kind, name)) = asked.split_once('/') else {
-        return Err(Failure::new(format!("--for must be in resource/name form: \"{asked}\"")));
+        return Err(Failure::new("--for must be in resource/name form"));
     };
     let mapper = call.mapper().await?;
     let mapping = mapper.find(kind)?;

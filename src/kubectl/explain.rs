@@ -218,8 +218,7 @@ impl<'d> Book<'d> {
 
     fn field(&self, out: &mut String, name: &str, field: &'d Value, required: bool) {
         out.push_str(&self.head(name, field, required, 1));
-        let own = field["description"].as_str().map(str::to_owned);
-        let text = own.or_else(|| self.descriptions(field).into_iter().next());
+        let text = field["description"].as_str().map(str::to_owned);
         wrap(out, &text.unwrap_or_else(|| "<no description>".to_owned()), 4);
         out.push('\n');
     }

@@ -99,7 +99,8 @@ fn service(call: &Call, info: &Info) -> Outcome<Value> {
     for (flag, field) in
         [("type", "type"), ("load-balancer-ip", "loadBalancerIP"), ("cluster-ip", "clusterIP")]
     {
-        if !text(flag).is_empty() {
+        let useless = flag == "load-balancer-ip" && text("type") != "LoadBalancer";
+        if !text(flag).is_empty() && !useless {
             spec[field] = json!(text(flag));
         }
     }

@@ -27,6 +27,9 @@ pub fn text(command: &Command, path: &str) -> String {
     if !command.details.is_empty() {
         let _ = write!(out, "\n {}\n", command.details);
     }
+    if !command.aliases.is_empty() {
+        let _ = write!(out, "\nAliases:\n{}, {}\n", command.name, command.aliases.join(", "));
+    }
     if !command.examples.is_empty() {
         out.push_str("\nExamples:\n");
         let blocks: Vec<String> =
@@ -44,6 +47,7 @@ pub fn text(command: &Command, path: &str) -> String {
         format!("{path} [flags]")
     } else {
         let tail = command.usage.split_once(' ').map_or("", |(_, tail)| tail);
+        let tail = if tail.is_empty() && !command.subcommands.is_empty() { "[flags]" } else { tail };
         format!("{path} {tail}").trim_end().to_owned()
     };
     let _ = write!(out, "\nUsage:\n  {usage} [options]\n\n");
@@ -60,7 +64,7 @@ fn list_commands(out: &mut String, command: &Command) {
     if command.subcommands.is_empty() {
         return;
     }
-    let width = command.subcommands.iter().map(|c| c.name.len()).max().unwrap_or(0);
+    let width = command.subcommands.iter().map(|c| c.name.len()).max().unwrap_or(0).max(11);
     let listed = |out: &mut String, heading: &str, group: Group| {
         let members: Vec<_> = command.subcommands.iter().filter(|c| c.group == group).collect();
         if members.is_empty() || (command.is_root() && group == Group::Sub) {
@@ -68,7 +72,7 @@ fn list_commands(out: &mut String, command: &Command) {
         }
         let _ = write!(out, "\n{heading}\n");
         for member in members {
-            let _ = writeln!(out, "  {:<width$}  {}", member.name, member.summary);
+            let _ = writeln!(out, "  {:<width$}   {}", member.name, member.summary);
         }
     };
     for (group, heading) in Group::LISTED {

@@ -91,7 +91,7 @@ impl Kubeconfig {
             let why = if context.is_empty() {
                 format!("Error in configuration: context was not found for specified context: {name}")
             } else {
-                format!("error: context \"{name}\" does not exist")
+                format!("Error in configuration: context was not found for specified context: {name}")
             };
             return Err(Failure::Text(why, 1));
         }
@@ -114,7 +114,15 @@ fn read(host: &dyn Host, path: &str) -> Outcome<Value> {
     let bytes = host.read_file(path).map_err(|why| format!("open {path}: {why}"))?;
     let text = String::from_utf8_lossy(&bytes);
     let failed = |e: yaml::Error| Failure::new(format!("error loading config file \"{path}\": {e}"));
-    Ok(yaml::parse(&text).map_err(failed)?.into_iter().next().map_or(json!({}), |d| d.value))
+    let document = yaml::parse(&text).map_err(failed)?.into_iter().next().map_or(json!({}), |d| d.value);
+    if document.is_string() {
+        return Err(Failure::new(format!(
+            "error loading config file \"{path}\": couldn't get version/kind; json parse error: json: cannot unmarshal \
+             string into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+             \"json:\\\"kind,omitempty\\\"\" }}"
+        )));
+    }
+    Ok(document)
 }
 
 /// Adds what a further kubeconfig has and the first ones have not.

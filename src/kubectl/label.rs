@@ -55,8 +55,9 @@ async fn run(call: Call) -> Outcome<()> {
     let pairs = pairs::parse(&changes, "label")?;
     let list = call.flags.bool("list");
     check_arguments(&call, &resources, &changes, "label")?;
-    if let Some((value, rule)) = pairs.set.values().find_map(|v| Some((v, value_rule(v)?))) {
-        return Err(format!("invalid label value: {value:?}: {rule}").into());
+    if let Some((pair, rule)) = pairs.set.iter().find_map(|(k, v)| Some((format!("{k}={v}"), value_rule(v)?)))
+    {
+        return Err(format!("invalid label value: {pair:?}: {rule}").into());
     }
     let dry_run = DryRun::of(&call)?;
     let (found, mut failures) = write::existing_some(&call, &resources, Bare::Refuse).await?;

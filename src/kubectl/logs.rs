@@ -66,10 +66,10 @@ async fn run(call: Call) -> Outcome<()> {
         return Err(call.usage("only a selector (-l) or a POD name is allowed"));
     }
     if call.args().len() > 2 {
-        return Err(call.usage("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'"));
+        return Err(call.usage("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command"));
     }
-    check_flags(&call)?;
     let pods = pods(&call).await?;
+    check_flags(&call)?;
     let mut sources = Vec::new();
     for pod in pods {
         sources.extend(
@@ -128,7 +128,8 @@ async fn pods(call: &Call) -> Outcome<Vec<Value>> {
         return Ok(vec![info.object]);
     }
     let Some(selector) = selector_of(&info.object) else {
-        let why = format!("cannot get the logs from {}.{}", mapping.group, mapping.kind);
+        let kind = format!("*{}.{}", mapping.version, mapping.kind);
+        let why = format!("cannot get the logs from {kind}: selector for {kind} not implemented");
         return Err(Failure::new(why));
     };
     let deadline = call.env.client.now() + call.flags.duration("pod-running-timeout").max(0) as u64;

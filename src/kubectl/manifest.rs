@@ -68,11 +68,32 @@ async fn sources(call: &Call, name: &str, recursive: bool) -> Outcome<Vec<(Strin
         }
         return Ok(found);
     }
+    if !host.exists(name) && name.contains('*') {
+        let found = matching(call, name)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
     if !host.exists(name) {
         return Err(Failure::new(format!("the path {} does not exist", quote(name))));
     }
     let bytes = host.read_file(name).map_err(|why| Failure::new(format!("open {name}: {why}")))?;
     Ok(vec![(name.to_owned(), bytes)])
+}
+
+/// The files whose names fit a pattern.
+fn matching(call: &Call, pattern: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
+    let (folder, last) = pattern.rsplit_once('/').map_or((".", pattern), |(folder, last)| (folder, last));
+    let mut found = Vec::new();
+    for name in call.env.host.list_dir(folder).unwrap_or_default() {
+        if super::set::fits(last, &name) {
+            let path = if folder == "." { name } else { format!("{folder}/{name}") };
+            let bytes =
+                call.env.host.read_file(&path).map_err(|why| Failure::new(format!("open {path}: {why}")))?;
+            found.push((path, bytes));
+        }
+    }
+    Ok(found)
 }
 
 fn directory(
@@ -140,7 +161,7 @@ fn check(source: &str, object: &Value, validation: Validation) -> Outcome<()> {
     if !type_name.is_empty() {
         let why = if validation == Validation::Strict {
             format!(
-                "error validating \"{source}\": error validating data: json: cannot unmarshal {type_name} into Go value of type map[string]interface {{}}; if you choose to ignore these errors, turn validation off with --validate=false"
+                "error validating \"{source}\": error validating data: invalid object to validate; if you choose to ignore these errors, turn validation off with --validate=false"
             )
         } else {
             format!(

@@ -11,6 +11,7 @@ pub mod attach;
 pub mod auth;
 pub mod autoscale;
 pub mod call;
+pub mod certificate;
 pub mod cluster_info;
 pub mod commands;
 pub mod config;
@@ -18,6 +19,8 @@ pub mod connect;
 pub mod cordon;
 pub mod cp;
 pub mod create;
+pub mod debug;
+pub mod declared;
 pub mod delete;
 pub mod describe;
 pub mod diff;
@@ -122,8 +125,13 @@ async fn dispatch(env: Env, mut line: Vec<String>) -> Outcome<()> {
             let call = Call::new(env, flags, command, &path);
             return Err(call.usage(format!("unknown command {}", flags::quote(&words))));
         }
-        env.io.print(&help::text(command, &path));
-        return Ok(());
+        let text = help::text(command, &path);
+        // A command that only has subcommands answers with its help, and most call that a mistake.
+        if command.is_root() || command.name == "certificate" {
+            env.io.print(&text);
+            return Ok(());
+        }
+        return Err(Failure::Text(text, 1));
     };
     if let Some(missing) = flags.missing() {
         return Err(Failure::new(missing));

@@ -129,6 +129,18 @@ pub fn print(call: &Call, format: &Format, value: &Value) -> Outcome<()> {
     Ok(())
 }
 
+/// Prints a `v1.List` that kubectl has put together: its own members stand in the order of their declaration.
+///
+/// # Errors
+/// None at present; as [`print`].
+pub fn print_list(call: &Call, list: &Value) -> Outcome<()> {
+    let items = json(&list["items"]).replace('\n', "\n    ");
+    call.line(format!(
+        "{{\n    \"kind\": \"List\",\n    \"apiVersion\": \"v1\",\n    \"metadata\": {{}},\n    \"items\": {items}\n}}"
+    ));
+    Ok(())
+}
+
 /// As [`print`], to a text. Several YAML documents are separated by the caller.
 ///
 /// # Errors
@@ -139,7 +151,8 @@ pub fn render(call: &Call, format: &Format, value: &Value) -> Outcome<String> {
         Format::Default | Format::Wide | Format::Columns(_) => Ok(String::new()),
         Format::Json => {
             strip(call, &mut value);
-            Ok(format!("{}\n", json(&value)))
+            let order = if super::declared::is_typed(call) { Order::Declared } else { Order::Sorted };
+            Ok(format!("{}\n", json_in(order, &value)))
         }
         Format::Yaml => {
             strip(call, &mut value);
@@ -166,32 +179,45 @@ fn names(value: &Value) -> String {
     let (version, kind) = (text(&value["apiVersion"]), text(&value["kind"]).to_lowercase());
     let (group, _) = super::mapper::split_api_version(&version);
     let kind = if group.is_empty() { kind } else { format!("{kind}.{group}") };
-    format!("{kind}/{}\n", text(&value["metadata"]["name"]))
+    let name = value["metadata"]["name"].as_str().unwrap_or("<unknown>");
+    format!("{kind}/{name}\n")
 }
 
 /// JSON as Go's encoder indents it: four spaces, sorted keys, `<`, `>` and `&` escaped.
 pub fn json(value: &Value) -> String {
+    json_in(Order::Sorted, value)
+}
+
+/// In which order members stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By name.
+    Sorted,
+    /// As Go declares them.
+    Declared,
+}
+
+/// As [`json`], in an order.
+pub fn json_in(order: Order, value: &Value) -> String {
     let mut out = String::new();
-    write_json(&mut out, value, 0);
+    write_json(&mut out, value, ("", order), 0);
     out
 }
 
-fn write_json(out: &mut String, value: &Value, depth: usize) {
+fn write_json(out: &mut String, value: &Value, (parent, order): (&str, Order), depth: usize) {
     let line = |out: &mut String, depth: usize| {
         out.push('\n');
         out.extend(std::iter::repeat_n(' ', depth * 4));
     };
     match value {
         Value::Object(map) if !map.is_empty() => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_by(|a, b| a.0.cmp(b.0));
             out.push('{');
-            for (i, (key, value)) in entries.into_iter().enumerate() {
+            for (i, (key, value)) in entries(parent, map, order).into_iter().enumerate() {
                 out.push_str(if i > 0 { "," } else { "" });
                 line(out, depth + 1);
                 out.push_str(&json_text(key));
                 out.push_str(": ");
-                write_json(out, value, depth + 1);
+                write_json(out, value, (key, order), depth + 1);
             }
             line(out, depth);
             out.push('}');
@@ -201,7 +227,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) {
             for (i, value) in items.iter().enumerate() {
                 out.push_str(if i > 0 { "," } else { "" });
                 line(out, depth + 1);
-                write_json(out, value, depth + 1);
+                write_json(out, value, (parent, order), depth + 1);
             }
             line(out, depth);
             out.push(']');
@@ -209,6 +235,51 @@ fn write_json(out: &mut String, value: &Value, depth: usize) {
         Value::String(text) => out.push_str(&json_text(text)),
         other => out.push_str(&other.to_string()),
     }
+}
+
+/// JSON without spaces, in an order.
+pub fn compact(order: Order, value: &Value) -> String {
+    let mut out = String::new();
+    write_compact(&mut out, value, "", order);
+    out
+}
+
+fn write_compact(out: &mut String, value: &Value, parent: &str, order: Order) {
+    match value {
+        Value::Object(map) => {
+            out.push('{');
+            for (i, (key, value)) in entries(parent, map, order).into_iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                out.push_str(&json_text(key));
+                out.push(':');
+                write_compact(out, value, key, order);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, value) in items.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                write_compact(out, value, parent, order);
+            }
+            out.push(']');
+        }
+        Value::String(text) => out.push_str(&json_text(text)),
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+fn entries<'v>(
+    parent: &str,
+    map: &'v serde_json::Map<String, Value>,
+    order: Order,
+) -> Vec<(&'v String, &'v Value)> {
+    if order == Order::Declared {
+        return super::declared::members(parent, map);
+    }
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(b.0));
+    entries
 }
 
 /// A JSON string as Go's encoder writes it.

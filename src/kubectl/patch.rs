@@ -70,7 +70,8 @@ async fn run(call: Call) -> Outcome<()> {
         match apply(&call, &info, kind, &patch, dry_run).await {
             Ok(patched) => {
                 let operation = if patched == info.object { "patched (no change)" } else { "patched" };
-                write::print_object(&call, &patched, operation, dry_run)?;
+                // It does not say whether it was a dry run.
+                write::print_object(&call, &patched, operation, DryRun::None)?;
             }
             Err(failure) => failures.push(failure),
         }

@@ -6,10 +6,11 @@ use super::call::Call;
 use super::errors::{Failure, Outcome};
 use super::flags::{Flag, quote};
 use super::manifest::{self, Validation};
-use super::mapper::Mapping;
+use super::mapper::{Mapper, Mapping};
 use crate::apiserver::Request;
 use crate::yaml::Document;
 use serde_json::Value;
+use std::rc::Rc;
 
 /// `-f`, `-R`, `-k`.
 pub const FILE_FLAGS: &[Flag] = &[
@@ -131,7 +132,8 @@ pub async fn select_validated(
     validation: Validation,
 ) -> Outcome<Selection> {
     let flags = &call.flags;
-    let given = |name: &str| flags.has(name) && !flags.text(name).is_empty();
+    // For `expose` the selector is that of the new Service.
+    let given = |name: &str| flags.has(name) && !flags.text(name).is_empty() && call.command.name != "expose";
     let selecting = given("selector") || given("field-selector");
     let all = flags.has("all") && flags.bool("all");
     if all && selecting {
@@ -143,6 +145,14 @@ pub async fn select_validated(
         return by_path(call, &words, validation).await;
     }
     let implied = bare == Bare::All && words.names.is_empty() && words.types.len() == 1;
+    if flags.has("local") && flags.bool("local") {
+        return Err(Failure::new(if ["label", "annotate"].contains(&call.command.name) {
+            "can only use local files by -f pod.yaml or --filename=pod.json when --local=true is set"
+        } else {
+            "you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   \
+             '-f rsrc.yaml'\n   '--filename=rsrc.json'"
+        }));
+    }
     if selecting || all || (implied && words.tuples.is_empty()) {
         return by_selector(call, &words).await;
     }
@@ -281,9 +291,11 @@ async fn by_path(call: &Call, words: &Words, validation: Validation) -> Outcome<
             "when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well";
         return Err(Failure::new(why));
     }
-    let mapper = call.mapper().await?;
+    let manifests = manifest::read(call, validation).await?;
+    let local = call.flags.has("local") && call.flags.bool("local");
+    let mapper = if local { local_mapper(&manifests) } else { call.mapper().await? };
     let mut targets = Vec::new();
-    for manifest in manifest::read(call, validation).await? {
+    for manifest in manifests {
         let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
         let (version, kind) = (text(&manifest.object["apiVersion"]), text(&manifest.object["kind"]));
         let metadata = &manifest.object["metadata"];
@@ -299,18 +311,42 @@ async fn by_path(call: &Call, words: &Words, validation: Validation) -> Outcome<
                 quote(&version),
             )));
         };
-        let namespace = namespace_of(call, &mapping, &own, &manifest.source)?;
+        let namespace = if local { own } else { namespace_of(call, &mapping, &own, &manifest.source)? };
         let mut object = manifest.object;
-        if mapping.namespaced {
+        if local && super::declared::is_typed(call) {
+            super::declared::complete(&mut object);
+        }
+        if mapping.namespaced && !local {
             object["metadata"]["namespace"] = namespace.clone().into();
         }
         let (source, document) = (manifest.source, manifest.document);
         targets.push(Target::Manifest(Box::new(Info { mapping, namespace, name, object, source, document })));
     }
-    if targets.is_empty() {
+    if targets.is_empty() && ["apply", "create", "replace", "diff", "scale"].contains(&call.command.name) {
         return Err(Failure::new("no objects passed to ".to_owned() + call.command.name));
     }
     Ok(Selection { single: targets.len() == 1, targets })
+}
+
+/// For `--local`: no server says which resources there are, so each kind is taken as it is.
+fn local_mapper(manifests: &[manifest::Manifest]) -> Rc<Mapper> {
+    let mapping = |manifest: &manifest::Manifest| {
+        let text = |key: &str| manifest.object[key].as_str().unwrap_or("").to_owned();
+        let (version, kind) = (text("apiVersion"), text("kind"));
+        let (group, version) = super::mapper::split_api_version(&version);
+        let singular = kind.to_lowercase();
+        let (group, version) = (group.to_owned(), version.to_owned());
+        Mapping {
+            plural: format!("{singular}s"),
+            singular,
+            kind,
+            group,
+            version,
+            namespaced: true,
+            ..Mapping::default()
+        }
+    };
+    Rc::new(Mapper { mappings: manifests.iter().map(mapping).collect() })
 }
 
 fn namespace_of(call: &Call, mapping: &Mapping, own: &str, _source: &str) -> Outcome<String> {
@@ -364,7 +400,8 @@ pub async fn fetch_one(call: &Call, target: &Target) -> Outcome<Vec<Info>> {
             Ok(vec![info])
         }
         Target::List { mapping, .. } => {
-            let list = call.request(list_request(target)).await?;
+            let list = call.request(list_request(target)).await;
+            let list = list.map_err(|failure| about_list(target, failure))?;
             let api_version = mapping.api_version();
             let items = list["items"].as_array().cloned().unwrap_or_default();
             let whole = |mut item: Value| {
@@ -375,6 +412,25 @@ pub async fn fetch_one(call: &Call, target: &Target) -> Outcome<Vec<Info>> {
             Ok(items.into_iter().map(whole).collect())
         }
     }
+}
+
+/// Says which list it was that the server refused.
+pub fn about_list(target: &Target, failure: Failure) -> Failure {
+    let Target::List { mapping, selector, fields, .. } = target else { return failure };
+    let Failure::Status(mut status) = failure else { return failure };
+    if matches!(status["reason"].as_str(), Some("BadRequest" | "NotFound")) {
+        let resource = format!("{}/{}, Resource={}", mapping.group, mapping.version, mapping.plural);
+        let message = status["message"].as_str().unwrap_or("");
+        let said = if selector.is_empty() && fields.is_empty() {
+            format!("Unable to list {resource:?}: {message}")
+        } else {
+            format!(
+                "Unable to find {resource:?} that match label selector {selector:?}, field selector {fields:?}: {message}"
+            )
+        };
+        status["message"] = said.into();
+    }
+    Failure::Status(status)
 }
 
 /// The request that lists a target, or gets it.

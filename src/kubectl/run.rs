@@ -80,8 +80,8 @@ struct Asked {
 async fn run(call: Call) -> Outcome<()> {
     let asked = check(&call)?;
     let mut pod = overrides::apply(&call, pod(&call, &asked)?)?;
-    if call.flags.bool("save-config") {
-        write::remember_applied(&mut pod);
+    if call.flags.bool("save-config") && asked.dry_run != DryRun::Client {
+        write::remember_generated(&mut pod);
     }
     let made = make(&call, pod, asked.dry_run).await?;
     let mut service = None;
@@ -148,7 +148,7 @@ fn check(call: &Call) -> Outcome<Asked> {
 }
 
 /// What is wrong with an image's name, by the grammar of image references.
-fn image_rule(image: &str) -> Option<&'static str> {
+pub fn image_rule(image: &str) -> Option<&'static str> {
     let part = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
     let domain = "(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?";
     let tail =
@@ -180,7 +180,7 @@ fn pod(call: &Call, asked: &Asked) -> Outcome<Value> {
     let mut container = json!({"name": asked.name, "image": flags.text("image"), "resources": {}});
     let mut env = Vec::new();
     for variable in flags.list("env") {
-        let Some((key, value)) = variable.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+        let Some((key, value)) = variable.split_once('=').filter(|(key, _)| is_env_name(key)) else {
             return Err(format!("invalid env: {variable}").into());
         };
         env.push(json!({"name": key, "value": value}));
@@ -217,6 +217,12 @@ fn pod(call: &Call, asked: &Asked) -> Outcome<Value> {
         "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": {},
         "spec": {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart},
     }))
+}
+
+/// A name that an environment variable may have.
+fn is_env_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    name.chars().all(fits) && name.chars().next().is_some_and(|c| !c.is_ascii_digit())
 }
 
 fn labels(call: &Call, asked: &Asked) -> Outcome<Map<String, Value>> {

@@ -48,8 +48,9 @@ async fn run(call: Call) -> Outcome<()> {
     }
     let dry_run = DryRun::of(&call)?;
     let (found, mut failures) = write::existing_some(&call, call.args(), Bare::Refuse).await?;
-    if found.is_empty() && failures.is_empty() {
-        return Err("no objects passed to scale".into());
+    if found.is_empty() {
+        let why: Vec<String> = failures.iter().map(Failure::message).collect();
+        return Err(format!("no objects passed to scale {}", why.join("\n")).trim_end().into());
     }
     if !call.flags.text("resource-version").is_empty() && found.len() > 1 {
         return Err("cannot use --resource-version with multiple resources".into());

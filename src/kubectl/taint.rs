@@ -223,7 +223,8 @@ async fn taint(call: &Call, node: &Info, wanted: &Wanted, dry_run: DryRun) -> Ou
         let patch = json!({"spec": {"taints": taints}});
         object = write::patch(call, node, Patch::Strategic, patch, dry_run).await?;
     }
-    write::print_object(call, &object, operation, dry_run)
+    // Of all commands this one does not say that it was a dry run.
+    write::print_object(call, &object, operation, DryRun::None)
 }
 
 fn taint_value(taint: &Taint) -> Value {

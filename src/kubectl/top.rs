@@ -59,6 +59,13 @@ static POD: Command = Command {
 };
 
 async fn run(call: Call, plural: &'static str) -> Outcome<()> {
+    if !["", "cpu", "memory"].contains(&call.flags.text("sort-by")) {
+        return Err(Failure::new("--sort-by accepts only cpu or memory"));
+    }
+    if !call.args().is_empty() && !call.flags.text("selector").is_empty() {
+        let which = if plural == "nodes" { "--selector" } else { "selector" };
+        return Err(Failure::new(format!("only one of NAME or {which} can be provided")));
+    }
     let groups = call.request(Request::get("/apis")).await?;
     let served = groups["groups"].as_array().into_iter().flatten().any(|g| g["name"] == "metrics.k8s.io");
     if !served {

@@ -47,15 +47,17 @@ async fn run(call: Call) -> Outcome<()> {
             }
         }
         // The JSON of this command is indented by two spaces.
-        "json" => call.line(output::json(&all).replace("    ", "  ")),
-        "yaml" => call.print(yaml::to_string(&all)),
+        "json" => call.line(output::json_in(output::Order::Declared, &all).replace("    ", "  ")),
+        "yaml" => call.line(yaml::to_string(&all)),
         _ => return Err(Failure::new("--output must be 'yaml' or 'json'")),
     }
     Ok(())
 }
 
 fn client(server: Option<&Value>) -> Value {
-    let mut client = server.cloned().unwrap_or_else(|| json!({"major": "1", "minor": "36"}));
-    client["gitVersion"] = CLIENT.into();
+    let mut client = json!({"major": "1", "minor": "36", "gitVersion": CLIENT});
+    for member in ["gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"] {
+        client[member] = server.map_or(json!(""), |server| server[member].clone());
+    }
     client
 }

@@ -7,7 +7,7 @@ use super::commands::{Command, Group};
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
 use super::jsonpath::{self, Template};
-use super::resource::{self, Bare, Info, Selection, Target};
+use super::resource::{self, Bare, Info, Selection};
 use crate::object::SimTime;
 use serde_json::Value;
 
@@ -73,11 +73,19 @@ impl Goal {
         let (path, rest) = path.split_at(end);
         let rest = rest.trim_start_matches('\'');
         let value = match rest.strip_prefix('=') {
-            Some("") => return Err(Failure::new("jsonpath wait has to have a value after equal sign")),
+            Some("") => {
+                return Err(Failure::new(
+                    "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
+                ));
+            }
+            Some(value) if value.contains('=') => return Err(Failure::new(wrong)),
             Some(value) => Some(value.trim_matches(['\'', '"']).to_owned()),
             None if rest.is_empty() => None,
             None => return Err(Failure::new(wrong)),
         };
+        if path.is_empty() {
+            return Err(Failure::new("jsonpath expression cannot be empty"));
+        }
         let path = jsonpath::relax(path).map_err(Failure::new)?;
         let template = Template::parse(&path).map_err(Failure::new)?;
         Ok(Self::Path { template, value })
@@ -182,12 +190,7 @@ async fn created(call: &Call, selection: &Selection, deadline: SimTime) -> Outco
             return Failure::all(failures);
         }
         if call.env.client.now() >= deadline {
-            let named = selection.targets.iter().find_map(|t| match t {
-                Target::Named { mapping, name, .. } => Some(format!(" on {}/{name}", mapping.plural)),
-                _ => None,
-            });
-            let which = named.unwrap_or_default();
-            return Err(Failure::new(format!("timed out waiting for the condition{which}")));
+            return Err(Failure::new("timed out waiting for the condition"));
         }
         call.env.client.news(Some(deadline)).await;
     }

@@ -25,18 +25,14 @@ impl Filter {
     /// The filter of a request for `target`.
     pub fn of(request: &Request, target: &Target) -> Result<Self, ApiError> {
         let text = request.query_value("labelSelector").unwrap_or("");
-        let labels = Selector::parse(text).map_err(|why| {
-            ApiError::bad_request(unable(target.kind, text, request.query_value("fieldSelector"), &why))
-        })?;
+        let labels = Selector::parse(text).map_err(|why| ApiError::bad_request(why))?;
         let fields_text = request.query_value("fieldSelector").unwrap_or("");
         let fields = parse_fields(fields_text)
             .and_then(|fields| match fields.iter().find(|t| !supported(target.kind, &t.field)) {
                 Some(term) => Err(not_supported(target.kind, &term.field)),
                 None => Ok(fields),
             })
-            .map_err(|why| {
-                ApiError::bad_request(unable(target.kind, &labels.to_string(), Some(fields_text), &why))
-            })?;
+            .map_err(|why| ApiError::bad_request(why))?;
         Ok(Self { labels, fields, namespace: target.namespace.clone(), name: target.name.clone() })
     }
 
@@ -52,17 +48,6 @@ impl Filter {
             && self.labels.matches(object.labels_map())
             && self.fields.iter().all(|t| (field(object, &t.field) == t.value) == t.equal)
     }
-}
-
-fn unable(kind: Kind, labels: &str, fields: Option<&str>, why: &str) -> String {
-    let info = kind.info();
-    format!(
-        "Unable to find \"{}/{}, Resource={}\" that match label selector \"{labels}\", field selector \"{}\": {why}",
-        info.group,
-        info.version,
-        info.plural,
-        fields.unwrap_or("")
-    )
 }
 
 fn parse_fields(text: &str) -> Result<Vec<FieldTerm>, String> {

@@ -89,7 +89,8 @@ impl Walk<'_> {
             for (key, new) in to.iter().filter(|(key, _)| !from.contains_key(*key)) {
                 patch.insert(key.clone(), new.clone());
             }
-            if retain && !patch.is_empty() {
+            let more = from.keys().any(|key| !to.contains_key(key));
+            if retain && (!patch.is_empty() || more) {
                 let kept: Vec<&String> = to.iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| k).collect();
                 patch.insert("$retainKeys".to_owned(), json!(kept));
             }
@@ -104,6 +105,12 @@ impl Walk<'_> {
                 let inner = self.maps(old, new, what, retain);
                 if !inner.is_empty() {
                     patch.insert(key.to_owned(), Value::Object(inner));
+                }
+            }
+            // What is replaced as a whole is sent also when it is the same.
+            (Value::Object(_), Value::Object(_), Strategy::Replace) => {
+                if what == Gather::Changes {
+                    patch.insert(key.to_owned(), new.clone());
                 }
             }
             (Value::Array(old), Value::Array(new), Strategy::MergeBy(by)) => {

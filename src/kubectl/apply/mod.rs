@@ -1,9 +1,10 @@
 //! `kubectl apply`: creates what is missing, and brings what is there to what the manifests say.
 //!
-//! Always holds: what was applied last is remembered in an annotation of the object. Server-side apply and pruning
-//! are not there, and say so.
+//! Always holds: what was applied last is remembered in an annotation of the object.
 
+mod last_applied;
 pub mod merge;
+mod prune;
 
 use super::call::Call;
 use super::commands::{Command, Group, Running};
@@ -11,6 +12,7 @@ use super::create::selected;
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
 use super::manifest::Validation;
+use super::output;
 use super::resource::{self, Bare, Info, Target};
 use super::write::flags::{DELETE, DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, SELECTOR, VALIDATE};
 use super::write::{self, DryRun, LAST_APPLIED, Patch, go_json};
@@ -52,6 +54,7 @@ pub static COMMAND: Command = Command {
         VALIDATE,
         FIELD_MANAGER,
     ],
+    subcommands: &[&last_applied::EDIT, &last_applied::SET, &last_applied::VIEW],
     run: Some(|call| -> Running { Box::pin(run(call)) }),
     ..Command::NEW
 };
@@ -67,39 +70,90 @@ async fn run(call: Call) -> Outcome<()> {
     if flags.bool("force-conflicts") && !flags.bool("server-side") {
         return Err("--force-conflicts only works with --server-side".into());
     }
-    if flags.bool("prune") {
-        return Err(
-            "--prune is not part of this simulation: delete what is no longer wanted with kubectl delete"
-                .into(),
-        );
-    }
     let dry_run = DryRun::of(&call)?;
+    check(&call, dry_run)?;
     let strict = matches!(flags.text("validate"), "strict" | "true");
     let validation = if strict { Validation::Strict } else { Validation::Off };
     let selection = resource::select_validated(&call, &[], Bare::Refuse, validation).await?;
     let wanted = Selector::parse(flags.text("selector")).map_err(Failure::new)?;
     let mut failures = Vec::new();
-    let mut any = false;
+    let mut applied: Vec<Info> = Vec::new();
+    let mut shown = Vec::new();
     for target in selection.targets {
         let Target::Manifest(info) = target else { continue };
         if !selected(&wanted, &info.object) {
             continue;
         }
-        any = true;
         let done = if flags.bool("server-side") {
             server_side(&call, &info, dry_run).await
         } else {
             apply(&call, &info, dry_run).await
         };
-        failures.extend(done.err());
+        applied.push(*info);
+        match done {
+            Ok(object) => shown.extend(object),
+            Err(failure) => failures.push(failure),
+        }
     }
-    if !any {
+    if applied.is_empty() {
         return Err("no objects passed to apply".into());
     }
-    Failure::all(failures)
+    show(&call, shown)?;
+    Failure::all(failures)?;
+    if flags.bool("prune") {
+        prune::run(&call, &applied, dry_run).await?;
+    }
+    Ok(())
 }
 
-async fn apply(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<()> {
+/// Prints what `-o` asks for: one object as it is, several as a List.
+fn show(call: &Call, mut objects: Vec<Value>) -> Outcome<()> {
+    let format = output::format(call)?;
+    match objects.len() {
+        0 => Ok(()),
+        1 => output::print(call, &format, &objects.remove(0)),
+        _ => {
+            objects.iter_mut().for_each(|object| output::strip(call, object));
+            let list = json!({"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {}});
+            if format == output::Format::Json {
+                return output::print_list(call, &list);
+            }
+            output::print(call, &format, &list)
+        }
+    }
+}
+
+/// Flags that do not go together.
+fn check(call: &Call, dry_run: DryRun) -> Outcome<()> {
+    let flags = &call.flags;
+    if dry_run == DryRun::Client && flags.bool("server-side") {
+        return Err(
+            "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
+                .into(),
+        );
+    }
+    if flags.bool("force") && flags.bool("server-side") {
+        return Err("--force cannot be used with --server-side".into());
+    }
+    if flags.bool("force") && dry_run == DryRun::Server {
+        return Err("--dry-run=server cannot be used with --force".into());
+    }
+    if !flags.list("filename").is_empty() && !flags.text("kustomize").is_empty() {
+        return Err("only one of -f or -k can be specified".into());
+    }
+    if flags.bool("all") && !flags.text("selector").is_empty() {
+        return Err("cannot set --all and --selector at the same time".into());
+    }
+    if flags.bool("prune") && !flags.bool("all") && flags.text("selector").is_empty() {
+        return Err("all resources selected for prune without explicitly passing --all. To prune all resources, pass \
+             the --all flag. If you did not mean to prune all resources, specify a label selector"
+            .into());
+    }
+    Ok(())
+}
+
+/// Applies one manifest. The answer is what remains to be printed.
+async fn apply(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<Option<Value>> {
     let mut modified = info.object.clone();
     if info.name.is_empty() {
         let from = modified["metadata"]["generateName"].as_str().unwrap_or("");
@@ -120,6 +174,9 @@ async fn apply(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<()> {
         }
     };
     let remembered = current["metadata"]["annotations"][LAST_APPLIED].as_str();
+    if dry_run == DryRun::Client {
+        return print(call, &modified, "configured", dry_run);
+    }
     if remembered.is_none() {
         let resource = format!("{}/{}", info.mapping.plural, info.name);
         call.warn(&format!(
@@ -132,9 +189,6 @@ async fn apply(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<()> {
     let patch = three_way(info, &original, &modified, &current);
     if patch.as_object().is_none_or(serde_json::Map::is_empty) {
         return print(call, &current, "unchanged", dry_run);
-    }
-    if dry_run == DryRun::Client {
-        return print(call, &modified, "configured", dry_run);
     }
     let kind = if known(info).is_some() { Patch::Strategic } else { Patch::Merge };
     match write::patch(call, info, kind, patch.clone(), dry_run).await {
@@ -149,11 +203,15 @@ async fn apply(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<()> {
     }
 }
 
-fn print(call: &Call, object: &Value, operation: &str, dry_run: DryRun) -> Outcome<()> {
-    write::print_object(call, object, operation, dry_run)
+/// Says what was done, or keeps the object for the end when `-o` asks for it.
+fn print(call: &Call, object: &Value, operation: &str, dry_run: DryRun) -> Outcome<Option<Value>> {
+    if !matches!(call.flags.text("output"), "" | "name") {
+        return Ok(Some(object.clone()));
+    }
+    write::print_object(call, object, operation, dry_run).map(|()| None)
 }
 
-async fn create(call: &Call, info: &Info, object: Value, dry_run: DryRun) -> Outcome<()> {
+async fn create(call: &Call, info: &Info, object: Value, dry_run: DryRun) -> Outcome<Option<Value>> {
     let made = if dry_run == DryRun::Client {
         object
     } else {
@@ -164,7 +222,7 @@ async fn create(call: &Call, info: &Info, object: Value, dry_run: DryRun) -> Out
 }
 
 /// `--force`: what cannot be changed is deleted and made anew.
-async fn replace(call: &Call, info: &Info, modified: &Value) -> Outcome<()> {
+async fn replace(call: &Call, info: &Info, modified: &Value) -> Outcome<Option<Value>> {
     let deleted = super::delete::one(call, info, super::delete::Grace::of_replace(call)).await?;
     super::delete::wait_gone(call, info, &deleted, None).await?;
     let made = write::create_in(call, &info.mapping, &info.namespace, modified, DryRun::None).await?;
@@ -172,7 +230,7 @@ async fn replace(call: &Call, info: &Info, modified: &Value) -> Outcome<()> {
 }
 
 /// Sends the manifest for the server to merge.
-async fn server_side(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<()> {
+async fn server_side(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<Option<Value>> {
     let manager = match call.flags.text("field-manager") {
         "" | "kubectl-client-side-apply" => "kubectl",
         named => named,
@@ -213,6 +271,9 @@ pub fn three_way(info: &Info, original: &Value, modified: &Value, current: &Valu
     };
     let strategy = |path: &[&str]| {
         let Some((holder, field)) = holder(path) else { return Strategy::Default };
+        if field == "selector" && holder.ends_with("PodDisruptionBudgetSpec") {
+            return Strategy::Replace;
+        }
         match list_strategy(&holder, &field) {
             ListStrategy::ByKey(key) => Strategy::MergeBy(key),
             ListStrategy::Set => Strategy::MergeValues,

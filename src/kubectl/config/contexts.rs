@@ -120,7 +120,10 @@ fn get(call: &Call) -> Outcome<()> {
             }
             return Failure::all(missing);
         }
-        other => return Err(format!("output must be one of '' or 'name': {other}").into()),
+        other => {
+            let why = format!("--output {other} is not available in kubectl config get-contexts");
+            return Err(format!("{why}; resetting to default output format").into());
+        }
     }
     let mut rows: Vec<[String; 5]> = Vec::new();
     if !call.flags.bool("no-headers") {
@@ -182,8 +185,7 @@ fn set(call: &Call) -> Outcome<()> {
 
 fn rename(call: &Call) -> Outcome<()> {
     let [old, new] = call.args() else {
-        call.env.io.print(&crate::kubectl::help::text(call.command, &call.path));
-        return Err(format!("Unexpected args: [{}]", call.args().join(" ")).into());
+        return Err(super::helped(call, &format!("Unexpected args: [{}]", call.args().join(" "))));
     };
     let mut config = load(call)?;
     if config.context(old).is_none() {
@@ -207,7 +209,10 @@ fn rename(call: &Call) -> Outcome<()> {
 }
 
 fn delete(call: &Call) -> Outcome<()> {
-    let name = one_argument(call)?;
+    let [name] = call.args() else {
+        call.env.io.print(&crate::kubectl::help::text(call.command, &call.path));
+        return Ok(());
+    };
     let mut config = load(call)?;
     if !take(&mut config, "contexts", name) {
         return Err(format!("cannot delete context {name}, not in {}", config.path).into());

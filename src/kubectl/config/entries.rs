@@ -1,9 +1,12 @@
 //! Clusters and users of the kubeconfig, and single values by their path.
 
-use super::{entry, load, names, one_argument, save, take};
+use super::{load, names, one_argument, save, take};
 use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
-use crate::kubectl::errors::Outcome;
+use crate::kubectl::errors::{Failure, Outcome};
+use crate::kubectl::flags::Flag;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 /// A subcommand without flags of its own.
@@ -45,21 +48,6 @@ sub!(
     "Delete the specified user from the kubeconfig",
     |call| delete(call, "users", "user")
 );
-sub!(
-    SET_CLUSTER,
-    "set-cluster",
-    "set-cluster NAME [--server=server]",
-    "Set a cluster entry in kubeconfig",
-    set_cluster
-);
-sub!(
-    SET_CREDENTIALS,
-    "set-credentials",
-    "set-credentials NAME [--token=bearer_token]",
-    "Set a user entry in kubeconfig",
-    set_credentials
-);
-sub!(SET, "set", "set PROPERTY_NAME PROPERTY_VALUE", "Set an individual value in a kubeconfig file", set);
 sub!(UNSET, "unset", "unset PROPERTY_NAME", "Unset an individual value in a kubeconfig file", unset);
 
 fn list(call: &Call, what: &str) -> Outcome<()> {
@@ -79,35 +67,6 @@ fn delete(call: &Call, list: &str, what: &str) -> Outcome<()> {
     }
     save(call, &config)?;
     call.line(format!("deleted {what} {name} from {}", config.path));
-    Ok(())
-}
-
-fn set_cluster(call: &Call) -> Outcome<()> {
-    let name = one_argument(call)?;
-    let mut config = load(call)?;
-    let server = call.flags.text("server");
-    if let Some(cluster) = entry(&mut config, "clusters", "cluster", name)
-        && !server.is_empty()
-    {
-        cluster["server"] = json!(server);
-    }
-    save(call, &config)?;
-    call.line(format!("Cluster {name:?} set."));
-    Ok(())
-}
-
-fn set_credentials(call: &Call) -> Outcome<()> {
-    let name = one_argument(call)?;
-    let mut config = load(call)?;
-    if let Some(user) = entry(&mut config, "users", "user", name) {
-        for key in ["token", "username", "password"] {
-            if call.flags.changed(key) {
-                user[key] = json!(call.flags.text(key));
-            }
-        }
-    }
-    save(call, &config)?;
-    call.line(format!("User {name:?} set."));
     Ok(())
 }
 
@@ -140,14 +99,52 @@ fn place<'a>(document: &'a mut Value, path: &str) -> Option<(&'a mut Value, Stri
     (at.is_object() || at.is_null()).then(|| (at, last.to_owned()))
 }
 
+/// `kubectl config set`.
+pub static SET: Command = Command {
+    name: "set",
+    group: Group::Sub,
+    summary: "Set an individual value in a kubeconfig file",
+    usage: "set PROPERTY_NAME PROPERTY_VALUE",
+    examples: &[(
+        "Give a cluster another address",
+        "kubectl config set clusters.my-cluster.server https://1.2.3.4",
+    )],
+    flags: &[&[Flag::bool("set-raw-bytes", "Take the value of a binary member as it is, not as base64")]],
+    run: Some(|call| -> Running { Box::pin(async move { set(&call) }) }),
+    ..Command::NEW
+};
+
+/// Whether a path begins with a member that a kubeconfig has.
+fn is_known(path: &str) -> bool {
+    let first = path.split('.').next().unwrap_or("");
+    ["clusters", "contexts", "users", "current-context", "preferences", "kind", "apiVersion"].contains(&first)
+}
+
+fn unknown(path: &str) -> Failure {
+    Failure::new(format!("unable to parse {path} after [] at api.Config"))
+}
+
 fn set(call: &Call) -> Outcome<()> {
-    let [path, value] = call.args() else {
-        return Err(format!("Unexpected args: [{}]", call.args().join(" ")).into());
+    let [path, value] = call.args() else { return Err(super::helped(call, "")) };
+    if !is_known(path) {
+        return Err(unknown(path));
+    }
+    let last = path.rsplit('.').next().unwrap_or("");
+    let value = match (last, call.flags.bool("set-raw-bytes")) {
+        ("insecure-skip-tls-verify" | "colors" | "disable-compression", _) => match value.parse::<bool>() {
+            Ok(on) => json!(on),
+            Err(_) => return Err(format!("strconv.ParseBool: parsing {value:?}: invalid syntax").into()),
+        },
+        (last, true) if last.ends_with("-data") => json!(STANDARD.encode(value)),
+        (last, false) if last.ends_with("-data") && STANDARD.decode(value).is_err() => {
+            return Err(format!("error decoding {last}: illegal base64 data at input byte 0").into());
+        }
+        _ => json!(value),
     };
     let mut config = load(call)?;
     match place(&mut config.document, path) {
-        Some((at, key)) => at[key.as_str()] = json!(value),
-        None => return Err(format!("unable to set {path}: it is no property").into()),
+        Some((at, key)) => at[key.as_str()] = value,
+        None => return Err(unknown(path)),
     }
     save(call, &config)?;
     call.line(format!("Property {path:?} set."));
@@ -156,12 +153,17 @@ fn set(call: &Call) -> Outcome<()> {
 
 fn unset(call: &Call) -> Outcome<()> {
     let path = one_argument(call)?;
+    if !is_known(path) {
+        return Err(unknown(path));
+    }
     let mut config = load(call)?;
-    let taken = place(&mut config.document, path)
-        .and_then(|(at, key)| at.as_object_mut().map(|map| map.remove(&key)))
-        .is_some();
-    if !taken {
-        return Err(format!("current map key `{path}` is invalid").into());
+    if let Some((list, name)) = path.split_once('.').filter(|(_, name)| !name.contains('.')) {
+        take(&mut config, list, name);
+    } else if let Some((at, key)) = place(&mut config.document, path) {
+        let taken = at.as_object_mut().and_then(|map| map.remove(&key));
+        if taken.is_none() && path.contains('.') {
+            return Err(format!("current map key `{path}` is invalid").into());
+        }
     }
     save(call, &config)?;
     call.line(format!("Property {path:?} unset."));

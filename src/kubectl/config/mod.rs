@@ -1,6 +1,7 @@
 //! `kubectl config`: reads and changes the kubeconfig file.
 
 pub mod contexts;
+mod credentials;
 pub mod entries;
 pub mod view;
 
@@ -27,9 +28,9 @@ pub static COMMAND: Command = Command {
         &entries::GET_USERS,
         &contexts::RENAME,
         &entries::SET,
-        &entries::SET_CLUSTER,
+        &credentials::SET_CLUSTER,
         &contexts::SET,
-        &entries::SET_CREDENTIALS,
+        &credentials::SET_CREDENTIALS,
         &entries::UNSET,
         &contexts::USE,
         &view::COMMAND,
@@ -44,8 +45,49 @@ fn load(call: &Call) -> Outcome<Kubeconfig> {
 
 /// Writes it back.
 fn save(call: &Call, config: &Kubeconfig) -> Outcome<()> {
-    let text = yaml::to_string(&config.document);
+    let text = yaml::to_string(&whole(&config.document));
     call.env.host.write_file(&config.path, text.as_bytes()).map_err(Failure::new)
+}
+
+/// The document as Go writes it: with every member, and entries by their names.
+fn whole(document: &Value) -> Value {
+    let mut whole = document.clone();
+    for (member, value) in [
+        ("apiVersion", json!("v1")),
+        ("kind", json!("Config")),
+        ("current-context", json!("")),
+        ("preferences", json!({})),
+    ] {
+        if whole[member].is_null() {
+            whole[member] = value;
+        }
+    }
+    for (list, inner, needed) in [
+        ("clusters", "cluster", &["server"][..]),
+        ("contexts", "context", &["cluster", "user"]),
+        ("users", "user", &[]),
+    ] {
+        let mut entries = whole[list].as_array().cloned().unwrap_or_default();
+        entries.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+        for entry in &mut entries {
+            if entry[inner].is_null() {
+                entry[inner] = json!({});
+            }
+            for member in needed {
+                if entry[inner][*member].is_null() {
+                    entry[inner][*member] = json!("");
+                }
+            }
+        }
+        whole[list] = if entries.is_empty() { Value::Null } else { Value::Array(entries) };
+    }
+    whole
+}
+
+/// Prints the command's help in place of what it would do.
+fn helped(call: &Call, error: &str) -> Failure {
+    call.env.io.print(&super::help::text(call.command, &call.path));
+    if error.is_empty() { Failure::Exit(1) } else { Failure::new(error) }
 }
 
 /// The entries of `clusters`, `contexts` or `users`: each with a name, and a body under `inner`.
@@ -82,9 +124,6 @@ fn take(config: &mut Kubeconfig, list: &str, name: &str) -> bool {
 fn one_argument(call: &Call) -> Outcome<&str> {
     match call.args() {
         [one] => Ok(one),
-        others => {
-            call.env.io.print(&super::help::text(call.command, &call.path));
-            Err(Failure::new(format!("Unexpected args: [{}]", others.join(" "))))
-        }
+        others => Err(helped(call, &format!("Unexpected args: [{}]", others.join(" ")))),
     }
 }

@@ -40,8 +40,11 @@ const SECRETS: &[(&str, &str)] = &[
 ];
 
 fn view(call: &Call) -> Outcome<()> {
+    if !call.args().is_empty() {
+        return Err(call.usage(format!("unexpected arguments: [{}]", call.args().join(" "))));
+    }
     let config = call.config()?;
-    let mut document = config.document.clone();
+    let mut document = super::whole(&config.document);
     if call.flags.bool("minify") {
         let asked = call.flags.text("context");
         let name = if asked.is_empty() { config.current_context() } else { asked };
@@ -57,7 +60,10 @@ fn view(call: &Call) -> Outcome<()> {
         keep(&mut document["clusters"], &context["cluster"]);
         keep(&mut document["users"], &context["user"]);
     }
-    if !call.flags.bool("raw") {
+    if !call.flags.text("context").is_empty() {
+        document["current-context"] = json!(call.flags.text("context"));
+    }
+    if !call.flags.bool("raw") && !call.flags.bool("flatten") {
         redact(&mut document);
     }
     let format = match output::format(call)? {

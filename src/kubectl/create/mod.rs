@@ -121,7 +121,7 @@ async fn generate(call: Call, noun: &str, generator: fn(&Options) -> Generated) 
 /// Creates an object (unless it is a dry run on this side) and prints it.
 async fn submit(call: &Call, mut object: Value, dry_run: DryRun, noun: &str) -> Outcome<()> {
     if call.flags.bool("save-config") {
-        write::remember_applied(&mut object);
+        write::remember_generated(&mut object);
     }
     let made = if dry_run == DryRun::Client {
         object
@@ -158,7 +158,8 @@ async fn from_job(call: Call) -> Outcome<()> {
         return Err("from must be an existing cronjob".into());
     };
     if source.object["kind"] != "CronJob" {
-        return Err("from must be an existing cronjob".into());
+        let (version, kind) = (&source.mapping.version, &source.mapping.kind);
+        return Err(format!("unknown object type *{version}.{kind}").into());
     }
     submit(&call, job::from_cron_job(&options, &source.object), dry_run, "job").await
 }

@@ -23,7 +23,7 @@ pub fn generate_cluster(options: &Options) -> Generated {
     if !aggregation.is_empty() {
         if !(verbs.is_empty() && resources.is_empty() && urls.is_empty()) {
             return Err(
-                "aggregation rule must be specified without non-resource-urls, resources and verbs".into()
+                "aggregation rule must be specified without nonResourceURLs, verbs, resources or resourceNames".into()
             );
         }
         role["aggregationRule"] = json!({"clusterRoleSelectors": [label_selector(&aggregation.join(","))?]});
@@ -40,6 +40,9 @@ pub fn generate_cluster(options: &Options) -> Generated {
     if !urls.is_empty() {
         if verbs.is_empty() {
             return Err("at least one verb must be specified".into());
+        }
+        if urls.iter().any(|url| url != "*" && !url.starts_with('/')) {
+            return Err("nonResourceURL should start with /".into());
         }
         rules.push(json!({"nonResourceURLs": urls, "verbs": unique(verbs)}));
     }

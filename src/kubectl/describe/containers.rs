@@ -241,12 +241,15 @@ fn field_value(owner: &Owner<'_>, path: &str) -> String {
         let pointer = format!("/{}", map.replace('.', "/"));
         return pod.pointer(&pointer).map_or_else(String::new, |m| text(&m[key]));
     }
-    let value = pod.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null);
-    text(value)
+    // Only what stands in the metadata is looked up.
+    match path.strip_prefix("metadata.") {
+        Some(field @ ("name" | "namespace" | "uid")) => text(&pod["metadata"][field]),
+        _ => String::new(),
+    }
 }
 
 /// What a `resourceFieldRef` stands for.
-fn resource_value(container: &Value, field: &Value) -> String {
+pub(super) fn resource_value(container: &Value, field: &Value) -> String {
     let resource = text(&field["resource"]);
     let (list, name) = resource.split_once('.').unwrap_or((&resource, ""));
     let amount = text(&container["resources"][list][name]);

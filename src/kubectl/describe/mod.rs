@@ -89,6 +89,8 @@ async fn run(call: Call) -> Outcome<()> {
         ([], [failure], [_, prefix]) if failure.is_not_found() => {
             by_prefix(&call, &selection, prefix).await.ok_or_else(|| failure.clone())?
         }
+        // Two words are taken as a kind and the beginning of a name, and when that finds nothing the error is all.
+        (_, [failure], [_, _]) if failure.is_not_found() => return Err(failure.clone()),
         _ => infos,
     };
     let desk = Desk { show_events: flags.bool("show-events"), call: call.clone() };
@@ -126,6 +128,18 @@ async fn by_prefix(call: &Call, selection: &Selection, prefix: &str) -> Option<V
 /// What the server answers.
 pub async fn page(call: &Call, info: &Info) -> Outcome<String> {
     describe(&Desk { show_events: true, call: call.clone() }, info).await
+}
+
+/// The rules of a role, broken down to one resource or URL each: resource, URLs, names, verbs.
+pub fn rule_rows(role: &Value) -> Vec<Vec<String>> {
+    rbac::rules(role).iter().map(|rule| rule.cells().to_vec()).collect()
+}
+
+/// What a `resourceFieldRef` of a container stands for; `None` when it names no resource.
+pub fn resource_field(container: &Value, resource: &str, divisor: &Value) -> Option<String> {
+    let known = ["limits.", "requests."].iter().any(|list| resource.starts_with(list));
+    let field = serde_json::json!({"resource": resource, "divisor": divisor});
+    known.then(|| containers::resource_value(container, &field))
 }
 
 /// When an event was seen, as `5s (x3 over 2m)`.

@@ -43,7 +43,9 @@ pub(super) async fn service_account(desk: &Desk, account: &Value) -> Outcome<Str
 
 /// A rule for one resource.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rule {
+pub(super) struct Rule {
+    group: String,
+    plain: String,
     resource: String,
     urls: String,
     names: String,
@@ -59,21 +61,36 @@ pub(super) async fn role(desk: &Desk, role: &Value) -> Outcome<String> {
     page.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs");
     page.line(1, "---------\t-----------------\t--------------\t-----");
     for rule in rules(role) {
-        let verbs = format!("[{}]", rule.verbs.join(" "));
-        page.line(1, format!("{}\t{}\t{}\t{verbs}", rule.resource, rule.urls, rule.names));
+        page.line(1, rule.cells().join("\t"));
     }
     Ok(page.finish())
 }
 
+impl Rule {
+    /// Its cells: resource, URLs, names, verbs.
+    pub(super) fn cells(&self) -> [String; 4] {
+        let verbs = format!("[{}]", self.verbs.join(" "));
+        [self.resource.clone(), self.urls.clone(), self.names.clone(), verbs]
+    }
+
+    /// What rules are sorted by: the text that Go has for them.
+    fn order(&self) -> String {
+        let (verbs, group, resource) = (self.verbs.join(" "), &self.group, &self.plain);
+        format!("Verbs:[{verbs}],APIGroups:[{group}],Resources:[{resource}],{},{}", self.names, self.urls)
+    }
+}
+
 /// The rules broken down to one resource or URL each, equal ones put together.
-fn rules(role: &Value) -> Vec<Rule> {
+pub(super) fn rules(role: &Value) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
-    let mut put = |resource: String, urls: String, names: String, verb: &str| {
+    let mut put = |(group, plain): (&str, &str), urls: String, names: String, verb: &str| {
+        let resource = combined(plain, group);
         let same = |r: &&mut Rule| r.resource == resource && r.urls == urls && r.names == names;
+        let (group, plain) = (group.to_owned(), plain.to_owned());
         match rules.iter_mut().find(same) {
             Some(rule) if rule.verbs.iter().any(|v| v == verb) => {}
             Some(rule) => rule.verbs.push(verb.to_owned()),
-            None => rules.push(Rule { resource, urls, names, verbs: vec![verb.to_owned()] }),
+            None => rules.push(Rule { group, plain, resource, urls, names, verbs: vec![verb.to_owned()] }),
         }
     };
     for rule in items(&role["rules"]) {
@@ -85,18 +102,18 @@ fn rules(role: &Value) -> Vec<Rule> {
                 for name in names {
                     for verb in all("verbs") {
                         let list = if name.is_empty() { "[]".to_owned() } else { format!("[{name}]") };
-                        put(combined(&resource, &group), "[]".to_owned(), list, &verb);
+                        put((&group, &resource), "[]".to_owned(), list, &verb);
                     }
                 }
             }
         }
         for url in all("nonResourceURLs") {
             for verb in all("verbs") {
-                put(String::new(), format!("[{url}]"), "[]".to_owned(), &verb);
+                put(("", ""), format!("[{url}]"), "[]".to_owned(), &verb);
             }
         }
     }
-    rules.sort_by(|a, b| (&a.resource, &a.urls, &a.names).cmp(&(&b.resource, &b.urls, &b.names)));
+    rules.sort_by_key(Rule::order);
     rules
 }
 

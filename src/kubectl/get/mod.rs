@@ -12,6 +12,7 @@ use super::call::Call;
 use super::commands::{Command, Group};
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
+use super::mapper::Mapping;
 use super::output::{self, Format};
 use super::resource::{self, Bare, Selection, Target};
 use crate::apiserver::{Accept, Body, Request};
@@ -100,7 +101,17 @@ async fn run(call: Call) -> Outcome<()> {
 /// `--raw PATH`.
 async fn raw(call: &Call) -> Outcome<()> {
     if !call.args().is_empty() {
-        return Err(call.usage("arguments may not be passed when --raw is specified"));
+        return Err(Failure::new("arguments may not be passed when --raw is specified"));
+    }
+    let filters =
+        ["watch", "watch-only", "selector", "field-selector", "all-namespaces", "sort-by", "label-columns"];
+    if filters.iter().any(|flag| call.flags.changed(flag)) {
+        let why =
+            "--raw may not be specified with other flags that filter the server request or alter the output";
+        return Err(Failure::new(why));
+    }
+    if call.flags.changed("output") {
+        return Err(Failure::new("--raw and --output are mutually exclusive"));
     }
     let asked = call.flags.text("raw");
     let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
@@ -113,6 +124,7 @@ async fn raw(call: &Call) -> Outcome<()> {
     match response.body {
         Body::Json(value) if success => call.line(super::jsonpath::compact(&value)),
         Body::Json(value) => return Err(Failure::Status(value)),
+        Body::Text(text) if response.status == 0 => return Err(Failure::Text(text, 1)),
         Body::Text(text) => call.print(text),
         Body::Bytes { bytes, .. } => call.print(String::from_utf8_lossy(&bytes)),
         Body::Stream(_) => {}
@@ -139,14 +151,15 @@ async fn objects(
 ) -> Outcome<()> {
     let (mut items, mut failures) = (Vec::new(), Vec::new());
     for target in &selection.targets {
-        match call.request(request_of(call, target)).await {
+        let answer = call.request(request_of(call, target)).await;
+        match answer.map_err(|failure| resource::about_list(target, failure)) {
             Ok(found) if matches!(target, Target::List { .. }) => items.extend(members(&found)),
             Ok(found) => items.push(found),
             Err(failure) if failure.is_not_found() && call.flags.bool("ignore-not-found") => {}
             Err(failure) => failures.push(failure),
         }
     }
-    if items.is_empty() && !failures.is_empty() || (items.is_empty() && selection.single) {
+    if selection.single && (!failures.is_empty() || items.is_empty()) {
         return Failure::all(failures);
     }
     sort::objects(call.flags.text("sort-by"), &mut items)?;
@@ -182,14 +195,17 @@ fn members(list: &Value) -> Vec<Value> {
 async fn tables(call: &Call, format: &Format, selection: &Selection) -> Outcome<()> {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for target in &selection.targets {
-        match table_of(call, target).await {
+        match table_of(call, target).await.map_err(|failure| resource::about_list(target, failure)) {
             Ok(table) => found.push((mapping_of(target), table)),
             Err(failure) if failure.is_not_found() && call.flags.bool("ignore-not-found") => {}
             Err(failure) => failures.push(failure),
         }
     }
+    // A table whose rows have nothing to sort by is not shown at all.
     for (_, table) in &mut found {
-        sort::table(call.flags.text("sort-by"), table)?;
+        if sort::table(call.flags.text("sort-by"), table)? == sort::Sorted::Nothing {
+            table["rows"] = json!([]);
+        }
     }
     let several =
         found.windows(2).any(|pair| pair[0].0.kind != pair[1].0.kind || pair[0].0.group != pair[1].0.group);
@@ -197,7 +213,7 @@ async fn tables(call: &Call, format: &Format, selection: &Selection) -> Outcome<
     let mut printed = String::new();
     let mut printer = TablePrinter::default();
     let mut last = None;
-    for (mapping, table) in &found {
+    for (mapping, table) in &joined(found.clone()) {
         if last != Some(*mapping) {
             last = Some(*mapping);
             printer = TablePrinter::new(Decoration {
@@ -229,7 +245,25 @@ async fn tables(call: &Call, format: &Format, selection: &Selection) -> Outcome<
     Failure::all(failures)
 }
 
-fn mapping_of(target: &Target) -> &super::mapper::Mapping {
+/// Tables of one resource that follow each other become one: they share their columns.
+fn joined<'m>(found: Vec<(&'m Mapping, Value)>) -> Vec<(&'m Mapping, Value)> {
+    let mut joined: Vec<(&'m Mapping, Value)> = Vec::new();
+    for (mapping, table) in found {
+        match joined.last_mut() {
+            Some((last, before))
+                if *last == mapping && before["columnDefinitions"] == table["columnDefinitions"] =>
+            {
+                if let (Some(rows), Some(more)) = (before["rows"].as_array_mut(), table["rows"].as_array()) {
+                    rows.extend(more.iter().cloned());
+                }
+            }
+            _ => joined.push((mapping, table)),
+        }
+    }
+    joined
+}
+
+fn mapping_of(target: &Target) -> &Mapping {
     match target {
         Target::List { mapping, .. } | Target::Named { mapping, .. } => mapping,
         Target::Manifest(info) => &info.mapping,

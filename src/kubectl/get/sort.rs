@@ -10,11 +10,25 @@ use std::cmp::Ordering;
 ///
 /// # Errors
 /// When the expression is wrong or no object has the field.
-pub(super) fn table(expression: &str, table: &mut Value) -> Outcome<()> {
-    let Some(rows) = table["rows"].as_array_mut().filter(|_| !expression.is_empty()) else { return Ok(()) };
+pub(super) fn table(expression: &str, table: &mut Value) -> Outcome<Sorted> {
+    let Some(rows) = table["rows"].as_array_mut().filter(|_| !expression.is_empty()) else {
+        return Ok(Sorted::Fine);
+    };
     let keys = keys(expression, rows.iter().map(|row| &row["object"]))?;
+    if !keys.is_empty() && keys.iter().all(Option::is_none) {
+        return Ok(Sorted::Nothing);
+    }
     *rows = sorted(rows, keys);
-    Ok(())
+    Ok(Sorted::Fine)
+}
+
+/// What became of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sorted {
+    /// It is in order.
+    Fine,
+    /// No row has the field.
+    Nothing,
 }
 
 /// Sorts objects by a field.
@@ -24,6 +38,11 @@ pub(super) fn table(expression: &str, table: &mut Value) -> Outcome<()> {
 pub(super) fn objects(expression: &str, items: &mut Vec<Value>) -> Outcome<()> {
     if !expression.is_empty() {
         let keys = keys(expression, items.iter())?;
+        if !keys.is_empty() && keys.iter().all(Option::is_none) {
+            let relaxed = super::super::jsonpath::relax(expression).map_err(Failure::new)?;
+            let why = format!("couldn't find any field with path \"{relaxed}\" in the list of objects");
+            return Err(Failure::new(why));
+        }
         *items = sorted(items, keys);
     }
     Ok(())
@@ -36,10 +55,6 @@ fn keys<'v>(expression: &str, objects: impl Iterator<Item = &'v Value>) -> Outco
     for object in objects {
         let found = template.find(object, true).map_err(Failure::new)?;
         keys.push(found.into_iter().flatten().next().map(std::borrow::Cow::into_owned));
-    }
-    if !keys.is_empty() && keys.iter().all(Option::is_none) {
-        let why = format!("couldn't find any field with path \"{relaxed}\" in the list of objects");
-        return Err(Failure::new(why));
     }
     Ok(keys)
 }

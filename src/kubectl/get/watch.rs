@@ -19,16 +19,17 @@ pub(super) async fn run(
 ) -> Outcome<()> {
     let target = match selection.targets.as_slice() {
         [one] => one,
-        _ if selection.targets.iter().all(|t| matches!(t, Target::Named { .. })) => {
+        [Target::Named { mapping, .. }, rest @ ..]
+            if rest.iter().all(|t| matches!(t, Target::Named { mapping: other, .. } if other == mapping)) =>
+        {
+            for target in &selection.targets {
+                call.request(request_of(call, target)).await?;
+            }
             return Err(Failure::new(
                 "watch is only supported on individual resources and resource collections - more than 1 resource was found",
             ));
         }
-        _ => {
-            return Err(Failure::new(
-                "watch is only supported on individual resources and resource collections",
-            ));
-        }
+        _ => return Err(Failure::new("you may only specify a single resource type")),
     };
     let table = matches!(format, Format::Default | Format::Wide);
     let mapping = mapping_of(target);

@@ -102,7 +102,7 @@ fn misfit(text: &str, why: &str, value: &Value) -> Failure {
     let quoted = super::flags::quote(text);
     Failure::new(format!(
         "error executing jsonpath {quoted}: Error executing template: {why}. Printing more information for debugging \
-         the template:\n\ttemplate was:\n\t\t{text}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n",
+         the template:\n\ttemplate was:\n\t\t{text}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n\n",
         go_syntax(value)
     ))
 }

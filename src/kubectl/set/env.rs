@@ -128,6 +128,9 @@ async fn taken(call: &Call) -> Outcome<Vec<Value>> {
                 continue;
             }
             let upper = key.to_uppercase().replace(['-', '.'], "_");
+            if upper != *key {
+                call.warn(&format!("key {key} transferred to {upper}"));
+            }
             let name = format!("{}{upper}", call.flags.text("prefix"));
             let value_from = json!({reference: {"name": source.name, "key": key}});
             variables.push(json!({"name": name, "valueFrom": value_from}));
@@ -140,6 +143,13 @@ async fn change(call: &Call, info: &Info, changes: &Changes, dry_run: DryRun) ->
     let pattern = call.flags.text("containers");
     let mut changed = info.object.clone();
     let spec = pod_spec(&mut changed, info).map_err(|failure| super::about(info, &failure))?;
+    let is_init = |spec: &Value| -> Vec<String> {
+        let list = spec["initContainers"].as_array().into_iter().flatten();
+        list.filter_map(|c| c["name"].as_str().map(str::to_owned))
+            .filter(|name| fits(pattern, name))
+            .collect()
+    };
+    let init = is_init(spec).len();
     let mut chosen: Vec<&mut Value> =
         containers(spec).into_iter().filter(|c| fits(pattern, c["name"].as_str().unwrap_or(""))).collect();
     if chosen.is_empty() {
@@ -147,8 +157,11 @@ async fn change(call: &Call, info: &Info, changes: &Changes, dry_run: DryRun) ->
         call.warn(&format!("{kind}/{name} does not have any containers matching {pattern:?}"));
         return Ok(());
     }
+    // The main containers come first here.
+    chosen.rotate_left(init);
     for container in &mut chosen {
-        edit(call, container, changes)?;
+        edit(call, container, changes)
+            .map_err(|failure| Failure::new(format!("{} {}", info.named(), failure.message())))?;
     }
     if call.flags.bool("list") {
         for container in chosen {
@@ -163,11 +176,11 @@ fn edit(call: &Call, container: &mut Value, changes: &Changes) -> Outcome<()> {
     let mut variables = container["env"].as_array().cloned().unwrap_or_default();
     for new in &changes.set {
         match variables.iter_mut().find(|v| v["name"] == new["name"]) {
-            Some(_) if !call.flags.bool("overwrite") => {
-                let (name, holder) = (&new["name"], container["name"].as_str().unwrap_or(""));
-                let name = name.as_str().unwrap_or("");
+            Some(old) if !call.flags.bool("overwrite") => {
+                let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
+                let (name, value) = (text(&new["name"]), text(&old["value"]));
                 return Err(
-                    format!("'{name}' already has a value ({holder}), and --overwrite is false").into()
+                    format!("'{name}' already has a value ({value}), and --overwrite is false").into()
                 );
             }
             Some(old) => old.clone_from(new),
@@ -194,9 +207,12 @@ async fn list(call: &Call, info: &Info, container: &Value) -> Outcome<()> {
         if !from.is_object() {
             call.line(format!("{name}={}", variable["value"].as_str().unwrap_or("")));
         } else if call.flags.bool("resolve") {
-            match resolved(call, info, from).await {
-                Some(value) => call.line(format!("{name}={value}")),
-                None => call.line(format!("# {name} {}", reference(from))),
+            match resolved(call, info, container, from).await {
+                Ok(value) => call.line(format!("{name}={value}")),
+                Err(why) => {
+                    call.note(format!("error retrieving reference for {name}: {why}"));
+                    call.line(format!("# {name} from {}", reference(from)));
+                }
             }
         } else {
             call.line(format!("# {name} from {}", reference(from)));
@@ -221,21 +237,39 @@ fn reference(from: &Value) -> String {
     }
 }
 
-async fn resolved(call: &Call, info: &Info, from: &Value) -> Option<String> {
+/// The value that a reference has now, or why it has none.
+async fn resolved(call: &Call, info: &Info, container: &Value, from: &Value) -> Result<String, String> {
     for (kind, plural) in [("configMapKeyRef", "configmaps"), ("secretKeyRef", "secrets")] {
-        let (name, key) = (from[kind]["name"].as_str(), from[kind]["key"].as_str());
-        if let (Some(name), Some(key)) = (name, key) {
-            let path = format!("/api/v1/namespaces/{}/{plural}/{name}", info.namespace);
-            let object = call.request(Request::get(path)).await.ok()?;
-            let value = object["data"][key].as_str()?;
-            return if plural == "secrets" {
-                use base64::Engine;
-                let bytes = base64::engine::general_purpose::STANDARD.decode(value).ok()?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
-            } else {
-                Some(value.to_owned())
-            };
+        let (Some(name), Some(key)) = (from[kind]["name"].as_str(), from[kind]["key"].as_str()) else {
+            continue;
+        };
+        let path = format!("/api/v1/namespaces/{}/{plural}/{name}", info.namespace);
+        let object = call.request(Request::get(path)).await.map_err(|failure| failure.message())?;
+        let missing = || format!("key {key} not found in {} {name}", plural.trim_end_matches('s'));
+        let value = object["data"][key].as_str().ok_or_else(missing)?;
+        if plural == "configmaps" {
+            return Ok(value.to_owned());
         }
+        use base64::Engine;
+        let bytes = base64::engine::general_purpose::STANDARD.decode(value).map_err(|e| e.to_string())?;
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
-    None
+    if let Some(path) = from["fieldRef"]["fieldPath"].as_str() {
+        let metadata = &info.object["metadata"];
+        return match path.strip_prefix("metadata.") {
+            Some(field @ ("name" | "namespace" | "uid")) => {
+                Ok(metadata[field].as_str().unwrap_or("").to_owned())
+            }
+            _ => Err(format!("unsupported fieldPath: {path}")),
+        };
+    }
+    if let Some(resource) = from["resourceFieldRef"]["resource"].as_str() {
+        return crate::kubectl::describe::resource_field(
+            container,
+            resource,
+            &from["resourceFieldRef"]["divisor"],
+        )
+        .ok_or_else(|| format!("unsupported container resource : {resource}"));
+    }
+    Err("invalid valueFrom".to_owned())
 }

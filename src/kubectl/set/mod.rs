@@ -55,7 +55,7 @@ fn pod_spec<'a>(object: &'a mut Value, info: &Info) -> Outcome<&'a mut Value> {
 }
 
 /// Whether a container's name fits a pattern in which `*` stands for anything.
-fn fits(pattern: &str, name: &str) -> bool {
+pub fn fits(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {

@@ -60,6 +60,11 @@ async fn run(call: Call) -> Outcome<()> {
     let dry_run = DryRun::of(&call)?;
     let mut failures = Vec::new();
     for info in write::existing(&call, call.args(), Bare::Refuse).await? {
+        if !["RoleBinding", "ClusterRoleBinding"].contains(&info.mapping.kind.as_str()) {
+            let why = "setting subjects is only supported for RoleBinding/ClusterRoleBinding";
+            failures.push(format!("{} {why}", info.named()).into());
+            continue;
+        }
         let mut changed = info.object.clone();
         let mut subjects = changed["subjects"].as_array().cloned().unwrap_or_default();
         subjects.extend(

@@ -165,11 +165,41 @@ impl Run<'_> {
     }
 }
 
+/// What may stand in a string of a script.
+fn script_escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\'' => out.push_str("\\'"),
+            '"' => out.push_str("\\\""),
+            '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// What may stand in a query of a URL.
+fn query_escape(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b' ' => out.push('+'),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
 fn fields(mut value: Value, names: &[String]) -> Result<Value, String> {
     for name in names {
         value = match value {
             Value::Object(mut map) => map.remove(name).unwrap_or(Value::Null),
-            Value::Null => return Err(format!("nil pointer evaluating interface {{}}.{name}")),
+            // Missing keys are allowed, also below missing ones.
+            Value::Null => Value::Null,
             other => return Err(format!("can't evaluate field {name} in type {}", kind(&other))),
         };
     }
@@ -227,7 +257,8 @@ fn call(name: &str, args: &[Value]) -> Result<Value, String> {
         "println" => Value::String(args.iter().map(print).collect::<Vec<_>>().join(" ") + "\n"),
         "printf" => Value::String(format_go(&text(one()?), &args[1..])),
         "html" => Value::String(escape(&text(one()?))),
-        "js" | "urlquery" => Value::String(text(one()?)),
+        "js" => Value::String(script_escape(&text(one()?))),
+        "urlquery" => Value::String(query_escape(&text(one()?))),
         "exists" => {
             let found = args.iter().skip(1).try_fold(one()?.clone(), |value, key| match &value {
                 Value::Object(map) => map.get(key.as_str()?).cloned(),

@@ -230,7 +230,9 @@ pub fn print_object(call: &Call, object: &Value, operation: &str, dry_run: DryRu
             Ok(())
         }
         format => {
-            if format == Format::Yaml && call.next_document() > 0 {
+            // These commands make a printer for each object, and a printer separates only what it prints itself.
+            let anew = ["label", "annotate", "patch", "scale", "apply", "expose", "autoscale"];
+            if format == Format::Yaml && !anew.contains(&call.command.name) && call.next_document() > 0 {
                 call.line("---");
             }
             output::print(call, &format, object)
@@ -256,6 +258,12 @@ pub fn remember_applied(object: &mut Value) {
     }
     let text = format!("{}\n", go_json(object));
     object["metadata"]["annotations"][LAST_APPLIED] = json!(text);
+}
+
+/// As [`remember_applied`], for an object that a generator made: its members stand in the order of their declaration.
+pub fn remember_generated(object: &mut Value) {
+    let text = output::compact(output::Order::Declared, object);
+    object["metadata"]["annotations"][LAST_APPLIED] = json!(format!("{text}\n"));
 }
 
 /// JSON as Go's encoder writes it: sorted keys, no spaces, and `<`, `>`, `&` escaped.

@@ -91,6 +91,28 @@ pub async fn running(call: &Call, info: &Info) -> Outcome<Value> {
     }
 }
 
+/// Waits until a container of the pod runs or has ended, and answers the pod.
+///
+/// # Errors
+/// When the time of `--pod-running-timeout` is over.
+pub async fn container_started(call: &Call, info: &Info, container: &str) -> Outcome<Value> {
+    let timeout = call.flags.duration("pod-running-timeout");
+    let deadline = call.env.client.now() + u64::try_from(timeout).unwrap_or(0);
+    loop {
+        let pod = call.request(Request::get(info.path())).await?;
+        let lists = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+        let statuses = lists.iter().flat_map(|list| pod["status"][*list].as_array().into_iter().flatten());
+        let started = |s: &Value| s["state"]["running"].is_object() || s["state"]["terminated"].is_object();
+        if statuses.filter(|s| s["name"] == container).any(started) {
+            return Ok(pod);
+        }
+        if call.env.client.now() >= deadline {
+            return Err("timed out waiting for the condition".into());
+        }
+        call.env.client.news(Some(deadline)).await;
+    }
+}
+
 /// Whether every container has been started, or the pod has ended.
 fn has_run(pod: &Value) -> bool {
     match pod["status"]["phase"].as_str().unwrap_or("") {
