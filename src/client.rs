@@ -93,7 +93,7 @@ impl Client {
     /// # Errors
     /// 401 when they are wrong.
     pub fn authenticate(&self, credentials: &Credentials) -> Result<User, ApiError> {
-        self.cluster.borrow().api.authenticate(credentials)
+        self.cluster().borrow().api.authenticate(credentials)
     }
 
     /// Serves a request. Over a network this waits; in process the answer is there at once.
