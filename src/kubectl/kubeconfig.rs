@@ -88,11 +88,7 @@ impl Kubeconfig {
         let name = if context.is_empty() { self.current_context() } else { context };
         let found = self.context(name);
         if found.is_none() && !name.is_empty() {
-            let why = if context.is_empty() {
-                format!("Error in configuration: context was not found for specified context: {name}")
-            } else {
-                format!("Error in configuration: context was not found for specified context: {name}")
-            };
+            let why = format!("Error in configuration: context was not found for specified context: {name}");
             return Err(Failure::Text(why, 1));
         }
         let namespace = found.and_then(|c| c["namespace"].as_str()).filter(|n| !n.is_empty());

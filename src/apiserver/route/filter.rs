@@ -25,14 +25,14 @@ impl Filter {
     /// The filter of a request for `target`.
     pub fn of(request: &Request, target: &Target) -> Result<Self, ApiError> {
         let text = request.query_value("labelSelector").unwrap_or("");
-        let labels = Selector::parse(text).map_err(|why| ApiError::bad_request(why))?;
+        let labels = Selector::parse(text).map_err(ApiError::bad_request)?;
         let fields_text = request.query_value("fieldSelector").unwrap_or("");
         let fields = parse_fields(fields_text)
             .and_then(|fields| match fields.iter().find(|t| !supported(target.kind, &t.field)) {
                 Some(term) => Err(not_supported(target.kind, &term.field)),
                 None => Ok(fields),
             })
-            .map_err(|why| ApiError::bad_request(why))?;
+            .map_err(ApiError::bad_request)?;
         Ok(Self { labels, fields, namespace: target.namespace.clone(), name: target.name.clone() })
     }
 

@@ -108,10 +108,8 @@ impl Walk<'_> {
                 }
             }
             // What is replaced as a whole is sent also when it is the same.
-            (Value::Object(_), Value::Object(_), Strategy::Replace) => {
-                if what == Gather::Changes {
-                    patch.insert(key.to_owned(), new.clone());
-                }
+            (Value::Object(_), Value::Object(_), Strategy::Replace) if what == Gather::Changes => {
+                patch.insert(key.to_owned(), new.clone());
             }
             (Value::Array(old), Value::Array(new), Strategy::MergeBy(by)) => {
                 let (elements, order) = self.elements(old, new, by, what);

@@ -113,7 +113,9 @@ fn show(call: &Call, mut objects: Vec<Value>) -> Outcome<()> {
         0 => Ok(()),
         1 => output::print(call, &format, &objects.remove(0)),
         _ => {
-            objects.iter_mut().for_each(|object| output::strip(call, object));
+            for object in &mut objects {
+                output::strip(call, object);
+            }
             let list = json!({"apiVersion": "v1", "items": objects, "kind": "List", "metadata": {}});
             if format == output::Format::Json {
                 return output::print_list(call, &list);

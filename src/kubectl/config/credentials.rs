@@ -125,9 +125,8 @@ fn set_cluster(call: &Call) -> Outcome<()> {
 fn set_credentials(call: &Call) -> Outcome<()> {
     let name = one_argument(call)?;
     let flags = &call.flags;
-    if !flags.text("token").is_empty()
-        && !(flags.text("username").is_empty() && flags.text("password").is_empty())
-    {
+    let basic = ["username", "password"].iter().any(|flag| !flags.text(flag).is_empty());
+    if basic && !flags.text("token").is_empty() {
         let why = "you cannot specify more than one authentication method at the same time";
         return Err(format!("{why}: --token, --username/--password").into());
     }

@@ -9,6 +9,7 @@ use crate::kubectl::flags::Flag;
 use crate::kubectl::resource::{Bare, Info};
 use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, SELECTOR};
 use crate::kubectl::write::{self, DryRun};
+use base64::Engine;
 use serde_json::{Value, json};
 
 /// `kubectl set env`.
@@ -250,7 +251,6 @@ async fn resolved(call: &Call, info: &Info, container: &Value, from: &Value) -> 
         if plural == "configmaps" {
             return Ok(value.to_owned());
         }
-        use base64::Engine;
         let bytes = base64::engine::general_purpose::STANDARD.decode(value).map_err(|e| e.to_string())?;
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
