@@ -234,7 +234,7 @@ impl Client {
         call: &HttpCall,
         number: u64,
     ) -> (Option<ObjectName>, Outcome<HttpReply>) {
-        let mut copy = self.cluster.borrow().clone();
+        let mut copy = self.cluster().borrow().clone();
         copy.network = network::Network::for_visitor(number);
         network::trace(&mut copy, from, call)
     }
