@@ -73,9 +73,17 @@ mod tests {
             "preventPodSchedulingIfMissing",
             "message",
         ];
+        // Kinds that no client writes with a type of its own: they go in JSON.
+        let in_json = |info: &crate::object::KindInfo| {
+            matches!(info.group, "apiregistration.k8s.io" | "resource.k8s.io")
+                || info.kind.starts_with("MutatingAdmissionPolicy")
+        };
         let (mut missing, mut seen) = (Vec::new(), std::collections::BTreeSet::new());
         for kind in Kind::ALL {
             let info = kind.info();
+            if in_json(info) {
+                continue;
+            }
             let Some(root) = tables::find(&info.api_version(), info.kind) else {
                 missing.push(info.kind.to_owned());
                 continue;
