@@ -36,13 +36,16 @@ fn settle(lab: &mut Lab) {
     }
 }
 
-/// `up 0 3` for `Scaled up replica set web-… from 0 to 3`.
+/// `up 0 3` for each change of a replica set's size, oldest first. Events would not do: many alike are combined.
 pub(super) fn steps(lab: &Lab) -> Vec<String> {
-    let step = |text: String| {
-        let words: Vec<&str> = text.split(' ').collect();
-        format!("{} {} {}", words[2], words[7], words[9])
+    let size = |object: &Option<Object>| {
+        let set = object.as_ref().and_then(|o| o.cast::<ReplicaSet>());
+        set.map_or(0, |set| set.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1))
     };
-    lab.events("Deployment").into_iter().map(step).collect()
+    let sets = lab.cluster.api.store.log().iter().filter(|c| c.key.kind == Kind::ReplicaSet && c.new.is_some());
+    let sizes = sets.map(|change| (size(&change.old), size(&change.new)));
+    let told = |(from, to): (i32, i32)| format!("{} {from} {to}", if to > from { "up" } else { "down" });
+    sizes.filter(|(from, to)| from != to).map(told).collect()
 }
 
 fn progress(lab: &Lab) -> String {
