@@ -287,6 +287,7 @@ impl Drop for Served {
 }
 
 #[test]
+#[ignore = "real time passes between the two: run it by hand and read what differs"]
 fn over_a_served_cluster() {
     let kubectls = real();
     let Some(newest) = kubectls.last() else { return skipped("commands over a served cluster") };

@@ -42,7 +42,10 @@ pub(super) fn steps(lab: &Lab) -> Vec<String> {
         let set = object.as_ref().and_then(|o| o.cast::<ReplicaSet>());
         set.map_or(0, |set| set.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1))
     };
-    let sets = lab.cluster.api.store.log().iter().filter(|c| c.key.kind == Kind::ReplicaSet && c.new.is_some());
+    let own = |c: &&Arc<Change>| {
+        c.key.kind == Kind::ReplicaSet && c.new.is_some() && &*c.key.name.namespace == "default"
+    };
+    let sets = lab.cluster.api.store.log().iter().filter(own);
     let sizes = sets.map(|change| (size(&change.old), size(&change.new)));
     let told = |(from, to): (i32, i32)| format!("{} {from} {to}", if to > from { "up" } else { "down" });
     sizes.filter(|(from, to)| from != to).map(told).collect()
