@@ -29,9 +29,7 @@ fn home_opens_and_q_gives_the_terminal_back() {
     see(&mut screen, "Sandbox");
     assert!(screen.screen().alternate_screen());
     // One key after the other, on screens where nothing else happens.
-    for (key, text) in
-        [("l", "Is it ready"), ("\x1b", "Sandbox"), ("z", "All topics"), ("\x1b", "Sandbox")]
-    {
+    for (key, text) in [("l", "Is it ready"), ("\x1b", "Sandbox"), ("z", "All topics"), ("\x1b", "Sandbox")] {
         writer.write_all(key.as_bytes()).unwrap();
         writer.flush().unwrap();
         see(&mut screen, text);
