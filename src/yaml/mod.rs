@@ -171,7 +171,8 @@ mod tests {
         leaf.prop_recursive(4, 32, 5, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map("[ -~]{1,6}", inner, 0..4)
+                // Without `<`: the key `<<` is the merge key of YAML 1.1.
+                prop::collection::btree_map("[ -;=-~]{1,6}", inner, 0..4)
                     .prop_map(|m| Value::Object(m.into_iter().collect())),
             ]
         })
