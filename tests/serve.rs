@@ -356,6 +356,7 @@ fn rude_clients_harm_nobody() {
                 400,
             ),
             ("application/json", " ".repeat(4 << 20), 413),
+            ("application/json", " ".repeat(40 << 20), 413),
             ("application/yaml", bomb(), 400),
             ("application/xml", "<a/>".to_owned(), 415),
             ("application/vnd.kubernetes.protobuf", "k8s\0\u{1}\u{2}".to_owned(), 400),

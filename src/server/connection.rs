@@ -77,7 +77,7 @@ pub async fn serve(host: Host, socket: TcpStream) {
 
 /// Answers one request.
 async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) -> Answer {
-    let (mut parts, body) = http.into_parts();
+    let (mut parts, mut body) = http.into_parts();
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let mut seen = Seen {
         user: String::new(),
@@ -91,7 +91,7 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         let user = identity.user(&parts.headers, &door.client)?;
         user.name.as_ref().clone_into(&mut seen.user);
         let agreed = agreed.clone()?;
-        let mut request = request::read(&parts, body, agreed).await?;
+        let mut request = request::read(&parts, &mut body, agreed).await?;
         request.agent.clone_from(&seen.agent);
         if watch::is_watch(&request) {
             "WATCH".clone_into(&mut seen.verb);
@@ -102,7 +102,11 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         }
         respond(&door, request, user, agreed).await
     };
-    let answer = answer.await.unwrap_or_else(|why| answer::error(&why, agreed.clone().unwrap_or(PLAIN)));
+    let answer = answer.await;
+    if answer.is_err() {
+        request::discard(&mut body).await;
+    }
+    let answer = answer.unwrap_or_else(|why| answer::error(&why, agreed.clone().unwrap_or(PLAIN)));
     let answer = gzip::compress(answer, &parts.headers);
     seen.status = answer.status().as_u16();
     door.tell(seen);

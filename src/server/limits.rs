@@ -14,6 +14,8 @@ pub const GREETING: Duration = Duration::from_secs(10);
 pub const IDLE: Duration = Duration::from_secs(180);
 /// How long a client may take to send a body.
 pub const BODY_TIME: Duration = Duration::from_secs(60);
+/// How long what a client sends is still read after its request was refused.
+pub const DISCARD_TIME: Duration = Duration::from_secs(2);
 /// How many streams one HTTP/2 connection may have open, as in a real server.
 pub const STREAMS: u32 = 250;
 /// How many pieces of a stream wait for a client that does not read.

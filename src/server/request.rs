@@ -15,7 +15,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// 400, 405, 413, 415: what does not fit.
-pub async fn read(parts: &Parts, body: Incoming, agreed: Agreed) -> Result<Request, ApiError> {
+pub async fn read(parts: &Parts, body: &mut Incoming, agreed: Agreed) -> Result<Request, ApiError> {
     let method = match parts.method.as_str() {
         "GET" | "HEAD" => Method::Get,
         "POST" => Method::Post,
@@ -59,7 +59,7 @@ fn media_type(headers: &HeaderMap) -> String {
 }
 
 /// The whole body, if it is not too large and does not take too long.
-async fn collect(body: Incoming, headers: &HeaderMap) -> Result<Bytes, ApiError> {
+async fn collect(body: &mut Incoming, headers: &HeaderMap) -> Result<Bytes, ApiError> {
     let length =
         headers.get(hyper::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|l| l > limits::BODY_BYTES) {
@@ -73,6 +73,13 @@ async fn collect(body: Incoming, headers: &HeaderMap) -> Result<Bytes, ApiError>
         Ok(Err(error)) => Err(ApiError::bad_request(error.to_string())),
         Err(_) => Err(ApiError::new(504, "Timeout", "request did not complete within the allotted timeout")),
     }
+}
+
+/// Reads on for a while and forgets what comes, so that a client which is still sending hears its answer: to close on
+/// it at once would reset the connection, and the answer be lost with it.
+pub async fn discard(body: &mut Incoming) {
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    tokio::time::timeout(limits::DISCARD_TIME, rest).await.ok();
 }
 
 fn too_large() -> ApiError {
