@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::standalone;
 use crate::tui::{self, Opening};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
-use color_eyre::eyre::{Context, Result, eyre};
+use anyhow::{Context, Result, anyhow};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -125,12 +125,15 @@ enum LessonsAction {
     },
 }
 
-/// Reads the command line and runs what it asks for.
-///
-/// # Errors
-/// What the person should know, with its cause.
-pub fn main() -> Result<ExitCode> {
-    color_eyre::install()?;
+/// Reads the command line, runs what it asks for, and tells what went wrong in a sentence with its cause.
+pub fn main() -> ExitCode {
+    run_command_line().unwrap_or_else(|error| {
+        writeln!(io::stderr(), "error: {error:#}").ok();
+        ExitCode::FAILURE
+    })
+}
+
+fn run_command_line() -> Result<ExitCode> {
     if let Some(args) = kubectl_line(std::env::args_os()) {
         return kubectl(args);
     }
@@ -153,7 +156,7 @@ pub fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Fidelity) => {
-            print(&fidelity::render(language(&cli)).map_err(|e| eyre!(e))?)?;
+            print(&fidelity::render(language(&cli)).map_err(|e| anyhow!(e))?)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Lessons { action: None }) => list_lessons(&cli),
@@ -182,7 +185,7 @@ fn kubectl(args: Vec<String>) -> Result<ExitCode> {
     match standalone::run(args) {
         Ok(status) => Ok(ExitCode::from(u8::try_from(status).unwrap_or(1))),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(141)),
-        Err(error) => Err(error).wrap_err("cannot run kubectl"),
+        Err(error) => Err(error).context("cannot run kubectl"),
     }
 }
 
@@ -191,7 +194,7 @@ fn interface(cli: &Cli, opening: &Opening) -> Result<ExitCode> {
     let (library, problems) = library(cli.lessons.as_deref())?;
     if !problems.is_empty() && cli.lessons.is_some() {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(eyre!("these lessons cannot be used:\n{}", told.join("\n")));
+        return Err(anyhow!("these lessons cannot be used:\n{}", told.join("\n")));
     }
     let language = cli.lang.map(|lang| if lang == Lang::Ko { Language::Ko } else { Language::En });
     tui::run(library, language, config(cli, 3), opening)
@@ -214,7 +217,7 @@ fn language(cli: &Cli) -> Language {
 fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
     match dir {
         Some(dir) => {
-            Library::of_folder(dir).wrap_err_with(|| format!("cannot read the lessons in {}", dir.display()))
+            Library::of_folder(dir).with_context(|| format!("cannot read the lessons in {}", dir.display()))
         }
         None => Ok(Library::built_in()),
     }
@@ -224,7 +227,7 @@ fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
 fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).wrap_err("cannot print"),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot print"),
         _ => Ok(()),
     }
 }
@@ -275,10 +278,10 @@ fn config(cli: &Cli, workers: usize) -> Config {
 fn run(script: &PathBuf, form: Form, config: Config) -> Result<ExitCode> {
     let mut bytes = Vec::new();
     if script.as_os_str() == "-" {
-        io::stdin().read_to_end(&mut bytes).wrap_err("cannot read the script from standard input")?;
+        io::stdin().read_to_end(&mut bytes).context("cannot read the script from standard input")?;
     } else {
         bytes =
-            std::fs::read(script).wrap_err_with(|| format!("cannot read the script {}", script.display()))?;
+            std::fs::read(script).with_context(|| format!("cannot read the script {}", script.display()))?;
     }
     let text = String::from_utf8_lossy(&bytes);
     let mut session = Session::new(config);
@@ -286,6 +289,6 @@ fn run(script: &PathBuf, form: Form, config: Config) -> Result<ExitCode> {
         Ok(status) => Ok(ExitCode::from(u8::try_from(status).unwrap_or(1))),
         // Whoever read our output has seen enough: as with any tool in a pipe, that is no failure to report.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::from(141)),
-        Err(error) => Err(error).wrap_err("cannot write the output"),
+        Err(error) => Err(error).context("cannot write the output"),
     }
 }

@@ -1,5 +1,5 @@
 //! The program: hands the command line to [`kubedojo::cli`] and exits with its status.
 
-fn main() -> color_eyre::Result<std::process::ExitCode> {
+fn main() -> std::process::ExitCode {
     kubedojo::cli::main()
 }

@@ -3,7 +3,7 @@
 use super::tls::Certificates;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use color_eyre::eyre::{Result, WrapErr};
+use anyhow::{Context, Result};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,11 +32,11 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     let told = || format!("cannot write the kubeconfig {}", path.display());
     // A file that was there before keeps its permissions: it makes way.
     if path.exists() {
-        fs::remove_file(path).wrap_err_with(told)?;
+        fs::remove_file(path).with_context(told)?;
     }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).wrap_err_with(told)
+    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).with_context(told)
 }

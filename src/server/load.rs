@@ -4,7 +4,7 @@ use crate::apiserver::{Body, Method, Request};
 use crate::object::Kind;
 use crate::session::Session;
 use crate::yaml;
-use color_eyre::eyre::{Result, WrapErr, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,11 @@ pub fn load(session: &mut Session, paths: &[PathBuf]) -> Result<()> {
     for path in paths {
         for file in files(path)? {
             let text =
-                fs::read_to_string(&file).wrap_err_with(|| format!("cannot read {}", file.display()))?;
+                fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let documents =
-                yaml::parse(&text).map_err(|e| color_eyre::eyre::eyre!("{}: {e}", file.display()))?;
+                yaml::parse(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
             for document in documents.into_iter().filter(|d| !d.value.is_null()) {
-                create_all(session, document.value).wrap_err_with(|| format!("{}", file.display()))?;
+                create_all(session, document.value).with_context(|| format!("{}", file.display()))?;
             }
         }
     }
@@ -33,7 +33,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = fs::read_dir(path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut found: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     found.retain(|p| p.extension().is_some_and(|e| ["yaml", "yml", "json"].iter().any(|x| e == *x)));
     found.sort();

@@ -11,7 +11,7 @@ use super::tls;
 use crate::client::Client;
 use crate::cluster::Config;
 use crate::session::{Session, Speed};
-use color_eyre::eyre::{Result, WrapErr};
+use anyhow::{Context, Result};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn run(
     local.block_on(&runtime, async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))
             .await
-            .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{}", settings.port))?;
+            .with_context(|| format!("cannot listen on 127.0.0.1:{}", settings.port))?;
         let mut session = begin(config);
         prepare(&mut session)?;
         session.set_speed(Speed::Times(settings.speed));
@@ -109,7 +109,7 @@ impl Attached {
 /// When the kubeconfig cannot be written.
 pub fn attach(listener: TcpListener, client: &Client, kubeconfig: Option<&Path>) -> Result<Attached> {
     let port = listener.local_addr()?.port();
-    let certificates = tls::make().wrap_err("cannot make certificates")?;
+    let certificates = tls::make().context("cannot make certificates")?;
     let token = token();
     let path = kubeconfig.map_or_else(|| kubeconfig::default_path(port), Path::to_owned);
     kubeconfig::write(&path, &kubeconfig::text(port, &certificates, &token))?;

@@ -2,7 +2,7 @@
 //!
 //! Always holds: keys are made anew at every start and are nowhere but in memory and in the kubeconfig.
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, KeyPair, KeyUsagePurpose,

@@ -13,7 +13,7 @@ use super::words::Word;
 use crate::cluster::Config;
 use crate::course::{Language, Library};
 use crate::school::{Begin, School};
-use color_eyre::eyre::{Result, WrapErr, bail};
+use anyhow::{Context, Result, bail};
 use crossterm::event::{Event as TermEvent, EventStream};
 use crossterm::execute;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
@@ -72,7 +72,7 @@ pub fn run(
     let school = School::new(library, dir.as_deref());
     let start = Start { school, language, config, dir, depth: Depth::from_env(variable), locale };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut taken = terminal::take().wrap_err("cannot use the terminal")?;
+    let mut taken = terminal::take().context("cannot use the terminal")?;
     let size = taken.screen.size()?;
     let mut app = App::new(start, Rect::new(0, 0, size.width, size.height));
     if variable("KUBEDOJO_ASCII").is_some_and(|v| !v.is_empty() && v != "0") {
