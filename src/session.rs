@@ -347,16 +347,24 @@ impl Session {
         let recorded = self.acts.len();
         match control {
             Control::Clear => self.transcript.clear(),
-            Control::Undo => {
-                self.undo();
+            Control::Undo => match self.undo() {
+                Some(line) => self.say(false, &format!("undone: {}\n", line.lines().next().unwrap_or(""))),
+                None => self.say(true, "dojo: there is nothing to undo\n"),
+            },
+            Control::Reset => {
+                self.reset();
+                self.say(false, "the cluster is as it was at the start\n");
             }
-            Control::Reset => self.reset(),
             Control::Pause => self.speed = Speed::Paused,
             Control::Speed(factor) => self.speed = Speed::Times(factor),
             Control::UntilQuiet => self.speed = Speed::UntilQuiet { since: self.now() },
             Control::Hint | Control::Check | Control::Rollout | Control::Leave => self.wishes.push(control),
         }
         self.acts.truncate(recorded);
+    }
+
+    fn say(&mut self, error: bool, text: &str) {
+        self.transcript.push(Entry::Output { error, text: text.to_owned() });
     }
 
     /// Takes what commands ask of the face: a hint, a check, to leave.

@@ -1,9 +1,9 @@
 //! The kubeconfig that a client attaches with.
 
 use super::tls::Certificates;
+use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use anyhow::{Context, Result};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -18,8 +18,7 @@ pub fn load(session: &mut Session, paths: &[PathBuf]) -> Result<()> {
         for file in files(path)? {
             let text =
                 fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let documents =
-                yaml::parse(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
+            let documents = yaml::parse(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
             for document in documents.into_iter().filter(|d| !d.value.is_null()) {
                 create_all(session, document.value).with_context(|| format!("{}", file.display()))?;
             }

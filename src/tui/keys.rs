@@ -271,6 +271,15 @@ pub struct Binding {
     pub when: fn(&App) -> bool,
 }
 
+impl Binding {
+    /// Whether it is of use only in a lesson.
+    pub fn is_for_lessons(&self) -> bool {
+        let of_lessons =
+            [Action::Hint, Action::NextStep, Action::Solve, Action::RestartLesson, Action::Toggle];
+        of_lessons.contains(&self.action) || self.long == Word::ActAnswer
+    }
+}
+
 fn always(_: &App) -> bool {
     true
 }

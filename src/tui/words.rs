@@ -283,7 +283,7 @@ words! {
     SandboxWelcome: "A cluster of your own. Try: kubectl get nodes", "내 클러스터예요. 먼저 kubectl get nodes를 입력해 보세요.";
     TooSmall: "Please make the window larger: 40×10 at least.", "창을 40×10 이상으로 키워 주세요.";
     NotATerminal: "kubedojo needs a terminal for its interface. Without one, use `kubedojo run SCRIPT`.", "화면을 띄우려면 터미널이 필요해요. 터미널이 없으면 `kubedojo run SCRIPT`를 쓰세요.";
-    EditorStatus: "{} lines", "{}줄";
+    EditorStatus: "line {} of {}", "{}/{}줄";
     EditorChanged: "changed", "수정됨";
     TypingTo: "your lines go to the running command", "입력한 줄은 실행 중인 명령어로 가요";
 }

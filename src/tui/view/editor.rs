@@ -18,7 +18,10 @@ pub fn editor(app: &App, editor: &Editor, frame: &mut Frame<'_>, layout: &Layout
     let rule = app.theme.style(Role::Rule);
     let glyph = app.theme.glyphs.horizontal;
     let name = text::cut(&editor.path, columns / 2, app.theme.glyphs.more);
-    let count = app.fill(Word::EditorStatus, &[&editor.area.lines().len().to_string()]);
+    let count = app.fill(
+        Word::EditorStatus,
+        &[&(editor.area.cursor().0 + 1).to_string(), &editor.area.lines().len().to_string()],
+    );
     let state =
         if editor.changed() { format!("{} · {count}", app.word(Word::EditorChanged)) } else { count };
     let left = Line::from(vec![

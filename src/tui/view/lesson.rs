@@ -145,28 +145,31 @@ fn check_rows(app: &App, check: &CheckView, columns: usize) -> Rows {
     };
     let met = check.state == CheckState::Met;
     let mut spans = vec![Span::styled(format!("{mark} "), app.theme.style(role))];
-    spans.extend(crate::course::text::spans(&check.text).into_iter().map(|word| {
-        let code = matches!(word, crate::course::Span::Code(_));
-        let look = if met {
-            Role::Dim
-        } else if code {
-            Role::Code
-        } else {
-            Role::Text
-        };
-        Span::styled(word.text().to_owned(), app.theme.style(look))
-    }));
+    let looks = if met { (Role::Dim, Role::Dim) } else { (Role::Text, Role::Code) };
+    spans.extend(marked(app, &check.text, looks));
     if let CheckState::Holding(so_far, of) = check.state {
         let held = app.fill(Word::HoldingFor, &[&so_far.to_string(), &of.to_string()]);
         spans.push(Span::styled(format!("  {held}"), app.theme.style(Role::Busy)));
     }
     let mut rows = text::wrap(&spans, columns, 2);
     if let (CheckState::Unmet, Some(missing)) = (check.state, &check.missing) {
-        for row in text::wrap_plain(missing, app.theme.style(Role::Dim), columns.saturating_sub(2), 0) {
-            rows.push(super::pushed(super::pushed(row)));
+        for line in missing.lines() {
+            let spans = marked(app, line, (Role::Dim, Role::Code));
+            let wrapped = text::wrap(&spans, columns.saturating_sub(2), 0);
+            rows.extend(wrapped.into_iter().map(|row| super::pushed(super::pushed(row))));
         }
     }
     rows
+}
+
+/// A line with its marks read: words in one look, code in another.
+fn marked(app: &App, line: &str, (words, code): (Role, Role)) -> Vec<Span<'static>> {
+    let look = |span: &crate::course::Span| match span {
+        crate::course::Span::Code(_) => code,
+        _ => words,
+    };
+    let spans = crate::course::text::spans(line);
+    spans.into_iter().map(|span| Span::styled(span.text().to_owned(), app.theme.style(look(&span)))).collect()
 }
 
 /// What the learner points at and has chosen.
@@ -225,7 +228,9 @@ fn verdict_rows(app: &App, question: &QuestionView, columns: usize) -> Rows {
     };
     let mut rows = vec![Line::styled(format!("{mark} {}", app.word(word)), app.theme.style(role))];
     for missing in &question.missing {
-        rows.extend(text::wrap_plain(&format!("  {missing}"), app.theme.style(Role::Text), columns, 2));
+        let spans = marked(app, missing, (Role::Text, Role::Code));
+        let wrapped = text::wrap(&spans, columns.saturating_sub(2), 0);
+        rows.extend(wrapped.into_iter().map(|row| super::pushed(super::pushed(row))));
     }
     rows.push(Line::default());
     rows

@@ -4,6 +4,7 @@ use crate::tui::app::App;
 use crate::tui::keys::{BINDINGS, Binding, LINE, Scope};
 use crate::tui::layout::{centred, reader};
 use crate::tui::overlay::{Dialog, Overlay, Palette, Reader};
+use crate::tui::play::PlayKind;
 use crate::tui::text;
 use crate::tui::theme::Role;
 use crate::tui::words::Word;
@@ -129,13 +130,14 @@ fn reader_rows(app: &App, reading: &Reader) -> Vec<Line<'static>> {
 fn help_rows(app: &App, columns: usize) -> Vec<Line<'static>> {
     let mut below = app.scopes_without_overlay();
     below.retain(|s| *s != Scope::Anywhere);
+    let sandbox = app.play.as_ref().is_some_and(|p| p.kind == PlayKind::Sandbox);
+    let useful = || BINDINGS.iter().filter(move |b| !(sandbox && b.is_for_lessons()));
     let here: Vec<&'static Binding> =
-        BINDINGS.iter().filter(|b| below.contains(&b.scope) && b.scope != Scope::Completions).collect();
+        useful().filter(|b| below.contains(&b.scope) && b.scope != Scope::Completions).collect();
     let types = below.contains(&Scope::Prompt) || below.contains(&Scope::Running);
     let mut rows = Vec::new();
     section(app, &mut rows, Word::HelpHere, &here, columns);
-    let of =
-        |scope: Scope| -> Vec<&'static Binding> { BINDINGS.iter().filter(|b| b.scope == scope).collect() };
+    let of = |scope: Scope| -> Vec<&'static Binding> { useful().filter(|b| b.scope == scope).collect() };
     if !types {
         section(app, &mut rows, Word::HelpPrompt, &of(Scope::Prompt), columns);
     }
