@@ -1,7 +1,7 @@
 //! What is typed to start the program: the command line's one definition, for parsing, help and completions.
 
 use crate::cluster::{Config, NodeConfig};
-use crate::course::format::Problem;
+use crate::course::format::{Problem, Trust};
 use crate::course::prove::prove;
 use crate::course::{Language, Library, chapters, fidelity};
 use crate::headless::{self, Form};
@@ -191,7 +191,7 @@ fn kubectl(args: Vec<String>) -> Result<ExitCode> {
 
 /// Opens the interface in the terminal.
 fn interface(cli: &Cli, opening: &Opening) -> Result<ExitCode> {
-    let (library, problems) = library(cli.lessons.as_deref())?;
+    let (library, problems) = library(cli.lessons.as_deref(), Trust::Proved)?;
     if !problems.is_empty() && cli.lessons.is_some() {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         return Err(anyhow!("these lessons cannot be used:\n{}", told.join("\n")));
@@ -213,13 +213,13 @@ fn language(cli: &Cli) -> Language {
     }
 }
 
-/// The lessons to use, with what is wrong in them.
-fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
+/// The lessons to use, with what is wrong in them; those built in are looked through only as far as they are not trusted.
+fn library(dir: Option<&Path>, trust: Trust) -> Result<(Library, Vec<Problem>)> {
     match dir {
         Some(dir) => {
             Library::of_folder(dir).with_context(|| format!("cannot read the lessons in {}", dir.display()))
         }
-        None => Ok(Library::built_in()),
+        None => Ok(Library::built_in(trust)),
     }
 }
 
@@ -233,7 +233,7 @@ fn print(text: &str) -> Result<()> {
 }
 
 fn list_lessons(cli: &Cli) -> Result<ExitCode> {
-    let (library, problems) = library(cli.lessons.as_deref())?;
+    let (library, problems) = library(cli.lessons.as_deref(), Trust::Proved)?;
     let language = language(cli);
     let (mut chapter, mut text) = (None, String::new());
     for lesson in &library.lessons {
@@ -254,7 +254,7 @@ fn list_lessons(cli: &Cli) -> Result<ExitCode> {
 }
 
 fn check_lessons(dir: Option<&Path>) -> Result<ExitCode> {
-    let (library, mut problems) = library(dir)?;
+    let (library, mut problems) = library(dir, Trust::None)?;
     let lab = SessionLab::default();
     problems.extend(prove(&library, &lab, &mut |id| eprintln!("proving {id}")));
     for problem in &problems {

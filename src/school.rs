@@ -330,13 +330,14 @@ impl School {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::course::format::Trust;
     use crate::object::SECOND;
 
     #[test]
     fn a_lesson_that_was_left_comes_back_as_it_was() {
         let dir = std::env::temp_dir().join(format!("kubedojo-school-{}", std::process::id()));
         std::fs::remove_dir_all(&dir).ok();
-        let library = Library::built_in().0;
+        let library = Library::built_in(Trust::Proved).0;
         let mut school = School::new(library.clone(), Some(&dir));
         let mut session = school.open("taints", Begin::Anew).unwrap();
         for line in [
@@ -364,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_quiz_is_answered_and_remembered() {
-        let mut school = School::new(Library::built_in().0, None);
+        let mut school = School::new(Library::built_in(Trust::Proved).0, None);
         assert!(school.begin_quiz("nonsense").is_err());
         school.begin_quiz("taints").unwrap();
         let mut asked = 0;

@@ -68,18 +68,29 @@ pub struct Read<T> {
     pub place: Place,
 }
 
+/// How far what is read is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It is looked through for whatever may be wrong.
+    None,
+    /// It was proved when the program was built: to compile its every expression again would only cost time.
+    Proved,
+}
+
 /// Reads a lesson.
-pub fn lesson(file: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Read<Lesson>> {
+pub fn lesson(file: &str, text: &str, trust: Trust, problems: &mut Vec<Problem>) -> Option<Read<Lesson>> {
     let document = document(file, text, problems)?;
     let place = Place { file: file.into(), document: Arc::new(document), pointer: String::new() };
     let item: Lesson = decode(&place, problems)?;
     let before = problems.len();
-    check_lesson(&item, &place, problems);
+    if trust == Trust::None {
+        check_lesson(&item, &place, problems);
+    }
     (problems.len() == before).then(|| Read { item: Arc::new(item), place })
 }
 
 /// Reads a file of questions: a list.
-pub fn questions(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Read<Question>> {
+pub fn questions(file: &str, text: &str, trust: Trust, problems: &mut Vec<Problem>) -> Vec<Read<Question>> {
     let Some(document) = document(file, text, problems) else { return Vec::new() };
     let place = Place { file: file.into(), document: Arc::new(document), pointer: String::new() };
     let Value::Array(items) = &place.document.value else {
@@ -91,7 +102,9 @@ pub fn questions(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Rea
         let place = place.at(&format!("/{at}"));
         let Some(item) = decode::<Question>(&place, problems) else { continue };
         let before = problems.len();
-        check_question(&item, &place, problems);
+        if trust == Trust::None {
+            check_question(&item, &place, problems);
+        }
         if problems.len() == before {
             questions.push(Read { item: Arc::new(item), place });
         }
@@ -368,7 +381,7 @@ steps:
     - {text: {en: A, ko: 가}, why: {en: A, ko: 가}}
 ";
         let mut problems = Vec::new();
-        assert!(lesson("lessons/a.yaml", text, &mut problems).is_none());
+        assert!(lesson("lessons/a.yaml", text, Trust::None, &mut problems).is_none());
         let shown: Vec<String> =
             problems.iter().map(|p| p.to_string().lines().next().unwrap_or_default().to_owned()).collect();
         expect![[r"
@@ -383,7 +396,12 @@ steps:
             lessons/a.yaml:18: exactly one answer must be `right: true`, here are 0"]]
         .assert_eq(&shown.join("\n"));
         let mut problems = Vec::new();
-        lesson("lessons/a.yaml", &text.replace("  kind: choose", "  kindd: choose"), &mut problems);
+        lesson(
+            "lessons/a.yaml",
+            &text.replace("  kind: choose", "  kindd: choose"),
+            Trust::None,
+            &mut problems,
+        );
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!(problems[0].line, 15);
     }

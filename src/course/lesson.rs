@@ -335,7 +335,12 @@ steps:
     #[test]
     fn a_lesson_from_beginning_to_end() {
         let mut problems = Vec::new();
-        let lesson = super::super::format::lesson("maps.yaml", LESSON, &mut problems);
+        let lesson = super::super::format::lesson(
+            "maps.yaml",
+            LESSON,
+            super::super::format::Trust::None,
+            &mut problems,
+        );
         assert_eq!(problems, []);
         let mut runner = Maps::over(Cluster::new(Config::default()));
         let mut run = LessonRun::begin(lesson.unwrap().item, &mut runner);

@@ -1,7 +1,7 @@
 //! All lessons and questions: those built in, or those of a folder.
 
 use super::chapters;
-use super::format::{self, Problem, Read};
+use super::format::{self, Problem, Read, Trust};
 use super::model::{Lesson, Question};
 use include_dir::{Dir, include_dir};
 use std::collections::BTreeSet;
@@ -20,11 +20,11 @@ pub struct Library {
 }
 
 impl Library {
-    /// What is built in. Problems would be a mistake of this program's own; a test looks for them.
-    pub fn built_in() -> (Self, Vec<Problem>) {
+    /// What is built in. Problems would be a mistake of this program's own; a test looks for them, without trust.
+    pub fn built_in(trust: Trust) -> (Self, Vec<Problem>) {
         let mut files = Vec::new();
         collect(&BUILT_IN, &mut files);
-        Self::read(files)
+        Self::read(files, trust)
     }
 
     /// What a folder has: lessons in `*.yaml`, questions in `quiz/*.yaml`.
@@ -45,20 +45,19 @@ impl Library {
                 }
             }
         }
-        Ok(Self::read(
-            files.into_iter().map(|(name, text)| (format!("{}/{name}", dir.display()), text)).collect(),
-        ))
+        let named = files.into_iter().map(|(name, text)| (format!("{}/{name}", dir.display()), text));
+        Ok(Self::read(named.collect(), Trust::None))
     }
 
     /// Reads files, given by name and text.
-    fn read(mut files: Vec<(String, String)>) -> (Self, Vec<Problem>) {
+    fn read(mut files: Vec<(String, String)>, trust: Trust) -> (Self, Vec<Problem>) {
         files.sort();
         let (mut library, mut problems) = (Self::default(), Vec::new());
         for (file, text) in &files {
             if Path::new(file).parent().is_some_and(|p| p.ends_with("quiz")) {
-                library.questions.extend(format::questions(file, text, &mut problems));
+                library.questions.extend(format::questions(file, text, trust, &mut problems));
             } else {
-                library.lessons.extend(format::lesson(file, text, &mut problems));
+                library.lessons.extend(format::lesson(file, text, trust, &mut problems));
             }
         }
         library.lessons.sort_by(|a, b| path(&a.item).cmp(&path(&b.item)));
@@ -119,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_is_built_in_is_whole() {
-        let (library, problems) = Library::built_in();
+        let (library, problems) = Library::built_in(Trust::None);
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(problems.is_empty(), "{}", shown.join("\n"));
         for lesson in &library.lessons {
