@@ -59,6 +59,8 @@ pub mod wait;
 pub mod write;
 
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,20 @@ impl Lab {
         cluster.advance(until, usize::MAX);
     }
 
+    /// Writes a file.
+    pub fn put(&self, path: &str, content: &[u8]) {
+        self.files.0.borrow_mut().insert(path.to_owned(), content.to_vec());
+    }
+
+    /// Runs words in a copy of the cluster, as far as they come without waiting; the copy is dropped.
+    pub fn try_line(&self, line: Vec<String>, input: &str) -> Option<i32> {
+        let io = Streams::new(false, 0);
+        io.feed(Some(input.as_bytes()));
+        io.feed(None);
+        let env = Env { client: self.client.what_if(), host: self.files.clone(), io };
+        run(env, line).now_or_never()
+    }
+
     /// Runs a line with nothing on standard input.
     pub fn run(&self, line: &str) -> String {
         self.run_with(line, "")

@@ -194,3 +194,25 @@ impl fmt::Display for Selector {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_again(text in "[a-c/.=!<>,() ]{0,24}|(a|b) (in|notin) \\([a-c,]{0,6}\\)") {
+            if let Ok(selector) = Selector::parse(&text) {
+                let labels = BTreeMap::from([("a".to_owned(), "b".to_owned()), ("b".to_owned(), "1".to_owned())]);
+                let again = Selector::parse(&selector.to_string());
+                prop_assert_eq!(again.map(|s| s.matches(&labels)), Ok(selector.matches(&labels)));
+            }
+        }
+
+        #[test]
+        fn noise_does_no_harm(text in "\\PC{0,32}") {
+            let _ = Selector::parse(&text);
+        }
+    }
+}

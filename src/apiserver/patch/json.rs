@@ -6,6 +6,21 @@ use serde_json::Value;
 /// The most operations that one patch may have.
 const LIMIT: usize = 10_000;
 
+/// How many bytes all `copy` operations together may add: what a body may have (`jsonpatch.AccumulatedCopySizeLimit`).
+const COPY_LIMIT: usize = 3 << 20;
+
+/// How many values all `move` operations together may carry.
+const MOVE_LIMIT: usize = 10_000_000;
+
+/// How deep a document may become. Go has no such limit, its stacks grow.
+const DEPTH_LIMIT: usize = 256;
+
+/// What the operations of a patch may still copy and move.
+struct Left {
+    copied: usize,
+    moved: usize,
+}
+
 /// Applies the operations in order.
 ///
 /// # Errors
@@ -23,8 +38,9 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, ApiError> {
         return Err(ApiError::new(413, "RequestEntityTooLarge", message));
     }
     let mut document = old.clone();
+    let mut left = Left { copied: COPY_LIMIT, moved: MOVE_LIMIT };
     for operation in operations {
-        step(&mut document, operation).ok_or_else(rejected)?;
+        step(&mut document, operation, &mut left).ok_or_else(rejected)?;
     }
     Ok(document)
 }
@@ -34,7 +50,7 @@ fn rejected() -> ApiError {
     ApiError::new(422, "Invalid", "the server rejected our request due to an error in our request")
 }
 
-fn step(document: &mut Value, operation: &Value) -> Option<()> {
+fn step(document: &mut Value, operation: &Value, left: &mut Left) -> Option<()> {
     let path = pointer(operation["path"].as_str()?)?;
     match operation["op"].as_str()? {
         "add" => add(document, &path, operation.get("value")?.clone()),
@@ -52,10 +68,14 @@ fn step(document: &mut Value, operation: &Value) -> Option<()> {
         }
         "move" => {
             let value = remove(document, &pointer(operation["from"].as_str()?)?)?;
+            is_shallow(&value, path.len(), &mut left.moved).then_some(())?;
             add(document, &path, value)
         }
         "copy" => {
-            let value = find(document, &pointer(operation["from"].as_str()?)?)?.clone();
+            let value = find(document, &pointer(operation["from"].as_str()?)?)?;
+            left.copied = left.copied.checked_sub(value.to_string().len())?;
+            is_shallow(value, path.len(), &mut left.moved).then_some(())?;
+            let value = value.clone();
             add(document, &path, value)
         }
         _ => None,
@@ -68,7 +88,21 @@ fn pointer(text: &str) -> Option<Vec<String>> {
         return Some(Vec::new());
     }
     let parts = text.strip_prefix('/')?.split('/');
-    Some(parts.map(|p| p.replace("~1", "/").replace("~0", "~")).collect())
+    let parts: Vec<String> = parts.map(|p| p.replace("~1", "/").replace("~0", "~")).collect();
+    (parts.len() < DEPTH_LIMIT).then_some(parts)
+}
+
+/// Whether a value may stand so many levels down. Every value in it is taken from `left`.
+fn is_shallow(value: &Value, level: usize, left: &mut usize) -> bool {
+    if level >= DEPTH_LIMIT || *left == 0 {
+        return false;
+    }
+    *left -= 1;
+    match value {
+        Value::Array(items) => items.iter().all(|v| is_shallow(v, level + 1, left)),
+        Value::Object(map) => map.values().all(|v| is_shallow(v, level + 1, left)),
+        _ => true,
+    }
 }
 
 fn find<'a>(document: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
@@ -155,5 +189,17 @@ mod tests {
         ] {
             assert_eq!(apply(&old, &patch).ok(), expected, "{patch}");
         }
+    }
+
+    #[test]
+    fn a_document_grows_within_limits() {
+        let doubles = vec![json!({"op": "copy", "from": "", "path": "/a"}); LIMIT];
+        assert_eq!(apply(&json!({"b": "x"}), &json!(doubles)).unwrap_err().code, 422);
+        let mut nests = vec![json!({"op": "add", "path": "/0", "value": {}})];
+        for n in 1..LIMIT / 2 {
+            nests.push(json!({"op": "add", "path": format!("/{n}"), "value": {}}));
+            nests.push(json!({"op": "move", "from": format!("/{}", n - 1), "path": format!("/{n}/x")}));
+        }
+        assert_eq!(apply(&json!({}), &json!(nests)).unwrap_err().code, 422);
     }
 }

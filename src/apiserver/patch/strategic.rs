@@ -6,6 +6,7 @@ use crate::apiserver::ApiError;
 use crate::apiserver::schema::{self, Shape, Type};
 use crate::object::Kind;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a list is patched.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,12 +161,14 @@ fn plain_list(patch: &[Value]) -> Vec<Value> {
     patch.iter().filter(|v| v.get("$patch").is_none()).cloned().collect()
 }
 
+/// The values as texts, by which they are found again: lists of a whole request's size are merged in good time.
+fn texts(values: &[Value]) -> BTreeSet<String> {
+    values.iter().map(Value::to_string).collect()
+}
+
 fn merge_sets(mut items: Vec<Value>, patch: &[Value]) -> Vec<Value> {
-    for value in patch {
-        if !items.contains(value) {
-            items.push(value.clone());
-        }
-    }
+    let mut known = texts(&items);
+    items.extend(patch.iter().filter(|value| known.insert(value.to_string())).cloned());
     items
 }
 
@@ -178,6 +181,12 @@ fn merge_lists(
     if patch.iter().any(|v| v.get("$patch").is_some_and(|p| p == "replace")) {
         return Ok(plain_list(patch));
     }
+    let text = |item: &Value| item.get(by).map(Value::to_string);
+    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        places.entry(text(item).unwrap_or_default()).or_default().push(at);
+    }
+    let mut gone = BTreeSet::new();
     for change in patch {
         let Value::Object(change) = change else {
             return Err("cannot merge a list of objects with a plain value".to_owned());
@@ -186,11 +195,12 @@ fn merge_lists(
             let shown = super::go_syntax(&json!(change));
             return Err(format!("map: {shown} does not contain declared merge key: {by}"));
         };
-        let place = items.iter().position(|i| i.get(by) == Some(key));
+        let key = key.to_string();
         if change.get("$patch").is_some_and(|p| p == "delete") {
-            items.retain(|i| i.get(by) != Some(key));
+            gone.extend(places.remove(&key).into_iter().flatten());
             continue;
         }
+        let place = places.get(&key).and_then(|at| at.first().copied());
         let before = match place.map(|at| items[at].take()) {
             Some(Value::Object(map)) => map,
             _ => Map::new(),
@@ -198,15 +208,20 @@ fn merge_lists(
         let merged = Value::Object(merge_maps(before, change, of)?);
         match place {
             Some(at) => items[at] = merged,
-            None => items.push(merged),
+            None => {
+                places.insert(key, vec![items.len()]);
+                items.push(merged);
+            }
         }
     }
-    Ok(items)
+    let kept = items.into_iter().enumerate().filter(|(at, _)| !gone.contains(at));
+    Ok(kept.map(|(_, item)| item).collect())
 }
 
 fn delete_from_set(old: &mut Map<String, Value>, field: &str, gone: &Value) {
     if let (Some(Value::Array(items)), Value::Array(gone)) = (old.get_mut(field), gone) {
-        items.retain(|i| !gone.contains(i));
+        let gone = texts(gone);
+        items.retain(|i| !gone.contains(&i.to_string()));
     }
 }
 
@@ -216,13 +231,18 @@ type Placed = Vec<(usize, Value)>;
 /// Puts the items that `order` names in its order; those that it does not name keep their place among the rest.
 fn sort_by_order(items: &mut Vec<Value>, order: &Value, by: Option<&str>) {
     let Value::Array(order) = order else { return };
-    let rank = |item: &Value| match by {
-        Some(by) => order.iter().position(|o| o.get(by) == item.get(by)),
-        None => order.iter().position(|o| o == item),
+    let text = |item: &Value| match by {
+        Some(by) => item.get(by).map(Value::to_string).unwrap_or_default(),
+        None => item.to_string(),
     };
+    let mut ranks = BTreeMap::new();
+    for (at, item) in order.iter().enumerate() {
+        ranks.entry(text(item)).or_insert(at);
+    }
+    let rank = |item: &Value| ranks.get(&text(item)).copied();
     let (mut named, rest): (Placed, Placed) =
         std::mem::take(items).into_iter().enumerate().partition(|(_, item)| rank(item).is_some());
-    named.sort_by_key(|(_, item)| rank(item));
+    named.sort_by_cached_key(|(_, item)| rank(item));
     // An item that only the server has stays before the named item that it stood before.
     let mut rest = rest.into_iter().peekable();
     for (at, item) in named {

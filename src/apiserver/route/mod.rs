@@ -13,6 +13,8 @@ mod watch;
 mod write;
 
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod tests;
 
 pub use filter::Filter;

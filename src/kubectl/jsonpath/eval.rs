@@ -7,14 +7,21 @@ use std::cmp::Ordering;
 
 type Values<'v> = Vec<Cow<'v, Value>>;
 
+/// The most values that a template may walk over, loops in loops included.
+const STEP_LIMIT: usize = 4_000_000;
+
+/// How deep loops may stand in one another.
+const LOOP_LIMIT: usize = 64;
+
 struct Eval {
     lenient: bool,
     in_range: usize,
+    steps: usize,
 }
 
 /// The results of each top-level node, loops unrolled.
 pub(super) fn find<'v>(nodes: &[Node], value: &'v Value, lenient: bool) -> Result<Vec<Values<'v>>, String> {
-    let mut eval = Eval { lenient, in_range: 0 };
+    let mut eval = Eval { lenient, in_range: 0, steps: 0 };
     let mut out = Vec::new();
     eval.run(nodes, &Cow::Borrowed(value), &mut out)?;
     Ok(out)
@@ -40,6 +47,9 @@ impl Eval {
                     let found = self.walk(vec![value.clone()], node)?;
                     let body = &nodes[at..];
                     self.in_range += 1;
+                    if self.in_range > LOOP_LIMIT {
+                        return Err("ranges are nested too deeply".to_owned());
+                    }
                     let mut used = 0;
                     for item in &found {
                         used = self.run(body, item, out)?;
@@ -61,6 +71,10 @@ impl Eval {
     }
 
     fn walk<'v>(&mut self, input: Values<'v>, node: &Node) -> Result<Values<'v>, String> {
+        self.spend(input.len() + 1)?;
+        if matches!(node, Node::Slice(_) | Node::Wildcard) {
+            self.spend(input.iter().map(|value| count(value)).sum())?;
+        }
         match node {
             Node::List(nodes) => self.all(input, nodes),
             Node::Text(text) => Ok(vec![Cow::Owned(Value::from(text.as_str()))]),
@@ -75,7 +89,7 @@ impl Eval {
             Node::Wildcard => Ok(input.into_iter().flat_map(children).collect()),
             Node::Recursive => {
                 let mut out = Vec::new();
-                descend(input, &mut out);
+                self.descend(input, &mut out)?;
                 Ok(out)
             }
             Node::Union(parts) => {
@@ -86,6 +100,23 @@ impl Eval {
                 Ok(out)
             }
         }
+    }
+
+    fn spend(&mut self, steps: usize) -> Result<(), String> {
+        self.steps += steps;
+        if self.steps > STEP_LIMIT { Err("the template takes too many steps".to_owned()) } else { Ok(()) }
+    }
+
+    fn descend<'v>(&mut self, input: Values<'v>, out: &mut Values<'v>) -> Result<(), String> {
+        self.spend(input.len())?;
+        for value in input {
+            let below = children(value.clone());
+            if !below.is_empty() {
+                out.push(value);
+                self.descend(below, out)?;
+            }
+        }
+        Ok(())
     }
 
     fn field<'v>(&mut self, input: Values<'v>, name: &str) -> Result<Values<'v>, String> {
@@ -155,6 +186,10 @@ fn member<'v>(value: Cow<'v, Value>, name: &str) -> Option<Cow<'v, Value>> {
     }
 }
 
+fn count(value: &Value) -> usize {
+    value.as_array().map_or_else(|| value.as_object().map_or(0, serde_json::Map::len), Vec::len)
+}
+
 fn children(value: Cow<'_, Value>) -> Values<'_> {
     match value {
         Cow::Borrowed(Value::Array(items)) => items.iter().map(Cow::Borrowed).collect(),
@@ -162,16 +197,6 @@ fn children(value: Cow<'_, Value>) -> Values<'_> {
         Cow::Owned(Value::Array(items)) => items.into_iter().map(Cow::Owned).collect(),
         Cow::Owned(Value::Object(map)) => map.into_iter().map(|(_, v)| Cow::Owned(v)).collect(),
         _ => Vec::new(),
-    }
-}
-
-fn descend<'v>(input: Values<'v>, out: &mut Values<'v>) {
-    for value in input {
-        let below = children(value.clone());
-        if !below.is_empty() {
-            out.push(value);
-            descend(below, out);
-        }
     }
 }
 
@@ -199,7 +224,7 @@ fn slice<'v>(input: Values<'v>, bounds: &[Bound; 3]) -> Result<Values<'v>, Strin
             return Err(format!("array index out of bounds: index {from}, length {length}"));
         }
         if to > length || to < 0 {
-            return Err(format!("array index out of bounds: index {}, length {length}", to - 1));
+            return Err(format!("array index out of bounds: index {}, length {length}", to.wrapping_sub(1)));
         }
         if from > to {
             return Err(format!("starting index {from} is greater than ending index {to}"));

@@ -264,6 +264,16 @@ mod tests {
         assert!(relax("{a").is_err());
     }
 
+    #[test]
+    fn loops_have_limits() {
+        let deep = (0..100).fold(json!(1), |inner, _| json!({"a": inner, "b": 1}));
+        let run = |text: &str| Template::parse(text).unwrap().find(&deep, true).unwrap_err();
+        assert_eq!(run(&"{range ['a','a','a']}".repeat(30)), "the template takes too many steps");
+        assert_eq!(run(&"{range}".repeat(1000)), "ranges are nested too deeply");
+        let many = format!("{{{}}}", "..['a','a','a']".repeat(100));
+        assert_eq!(run(&many), "the template takes too many steps");
+    }
+
     proptest::proptest! {
         #[test]
         fn never_panics(text in "[{}.a@$?()\\[\\]*:,'\"\\\\ <>=0-9-]{0,24}") {

@@ -107,6 +107,7 @@ impl Parser {
             }
             if self.sees("..") {
                 self.at += 2;
+                self.take();
                 if nodes.last() == Some(&Node::Recursive) {
                     return Err("invalid multiple recursive descent".to_owned());
                 }
@@ -290,7 +291,7 @@ fn slice(text: &str) -> Result<[Bound; 3], String> {
         }
     }
     if parts.len() == 1 {
-        bounds[1] = Bound { value: bounds[0].value + 1, known: true, derived: true };
+        bounds[1] = Bound { value: bounds[0].value.wrapping_add(1), known: true, derived: true };
     }
     Ok(bounds)
 }

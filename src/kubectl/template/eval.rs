@@ -15,14 +15,18 @@ enum Flow {
     Continue,
 }
 
+/// How much a run may handle: the bytes of all values that it takes, makes and prints, and its steps.
+const BUDGET: usize = 512 << 20;
+
 struct Run<'o> {
     variables: Vec<(String, Value)>,
     out: &'o mut String,
+    left: usize,
 }
 
 /// Runs the nodes with this dot.
 pub(super) fn run(nodes: &[Node], dot: &Value, out: &mut String) -> Result<(), String> {
-    let mut run = Run { variables: vec![("$".to_owned(), dot.clone())], out };
+    let mut run = Run { variables: vec![("$".to_owned(), dot.clone())], out, left: BUDGET };
     run.list(nodes, dot).map(|_| ())
 }
 
@@ -38,6 +42,12 @@ fn truth(value: &Value) -> bool {
 }
 
 impl Run<'_> {
+    fn spend(&mut self, cost: usize) -> Result<(), String> {
+        let left = self.left.checked_sub(cost).ok_or("the template takes too many steps")?;
+        self.left = left;
+        Ok(())
+    }
+
     fn list(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, String> {
         let scope = self.variables.len();
         let mut flow = Flow::Go;
@@ -52,8 +62,12 @@ impl Run<'_> {
     }
 
     fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, String> {
+        self.spend(100)?;
         match node {
-            Node::Text(text) => self.out.push_str(text),
+            Node::Text(text) => {
+                self.spend(text.len())?;
+                self.out.push_str(text);
+            }
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
             Node::Pipe(pipe) => {
@@ -93,6 +107,7 @@ impl Run<'_> {
             return self.list(other, dot);
         }
         for (key, item) in entries {
+            self.spend(100)?;
             let scope = self.variables.len();
             match over.variables.as_slice() {
                 [one] => self.variables.push((one.clone(), item.clone())),
@@ -114,6 +129,7 @@ impl Run<'_> {
     fn pipe(&mut self, pipe: &Pipe, dot: &Value) -> Result<Value, String> {
         let value = self.commands(pipe, dot)?;
         for name in &pipe.variables {
+            self.spend(weight(&value))?;
             let known = self.variables.iter_mut().rev().find(|(n, _)| n == name);
             match known {
                 Some((_, old)) if !pipe.declares => *old = value.clone(),
@@ -141,6 +157,7 @@ impl Run<'_> {
             }
             args.extend(last);
             let value = call(name, &args)?;
+            self.spend(weight(&value))?;
             return fields(value, &first.fields);
         }
         if !rest.is_empty() || last.is_some() {
@@ -151,17 +168,20 @@ impl Run<'_> {
 
     fn term(&mut self, term: &Term, dot: &Value) -> Result<Value, String> {
         let base = match &term.base {
-            Base::Dot => dot.clone(),
-            Base::Nil => Value::Null,
-            Base::Literal(value) => value.clone(),
+            Base::Dot => dot,
+            Base::Nil => &Value::Null,
+            Base::Literal(value) => value,
             Base::Variable(name) => {
                 let found = self.variables.iter().rev().find(|(n, _)| n == name);
-                found.ok_or_else(|| format!("undefined variable \"{name}\""))?.1.clone()
+                &found.ok_or_else(|| format!("undefined variable \"{name}\""))?.1
             }
-            Base::Pipe(pipe) => self.commands(pipe, dot)?,
-            Base::Function(name) => call(name, &[])?,
+            Base::Pipe(pipe) => return fields(self.commands(pipe, dot)?, &term.fields),
+            Base::Function(name) => return fields(call(name, &[])?, &term.fields),
         };
-        fields(base, &term.fields)
+        // Only the part that is meant is copied.
+        let value = term.fields.iter().try_fold(base, |value, name| member(value, name))?.clone();
+        self.spend(weight(&value))?;
+        Ok(value)
     }
 }
 
@@ -194,16 +214,30 @@ fn query_escape(text: &str) -> String {
     out
 }
 
-fn fields(mut value: Value, names: &[String]) -> Result<Value, String> {
-    for name in names {
-        value = match value {
-            Value::Object(mut map) => map.remove(name).unwrap_or(Value::Null),
-            // Missing keys are allowed, also below missing ones.
-            Value::Null => Value::Null,
-            other => return Err(format!("can't evaluate field {name} in type {}", kind(&other))),
-        };
+/// A field. Missing keys are allowed, also below missing ones.
+fn member<'v>(value: &'v Value, name: &str) -> Result<&'v Value, String> {
+    match value {
+        Value::Object(map) => Ok(map.get(name).unwrap_or(&Value::Null)),
+        Value::Null => Ok(&Value::Null),
+        other => Err(format!("can't evaluate field {name} in type {}", kind(other))),
     }
-    Ok(value)
+}
+
+fn fields(value: Value, names: &[String]) -> Result<Value, String> {
+    if names.is_empty() {
+        return Ok(value);
+    }
+    names.iter().try_fold(&value, |value, name| member(value, name)).cloned()
+}
+
+/// What a value costs to copy, about its bytes.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => 50 + text.len(),
+        Value::Array(items) => 50 + items.iter().map(weight).sum::<usize>(),
+        Value::Object(map) => 50 + map.iter().map(|(k, v)| 50 + k.len() + weight(v)).sum::<usize>(),
+        _ => 50,
+    }
 }
 
 fn kind(value: &Value) -> &'static str {

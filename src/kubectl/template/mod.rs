@@ -60,4 +60,87 @@ mod tests {
         assert!(wrong("{{nope}}").contains("function \"nope\" not defined"));
         assert!(wrong("{{range .x}}").contains("unexpected EOF"));
     }
+
+    #[test]
+    fn runs_have_limits() {
+        let wide = json!(vec![0; 100]);
+        let wrong = |text: &str| render(text, &wide).unwrap_err().message();
+        let loops = format!("{}x{}", "{{range $}}".repeat(20), "{{end}}".repeat(20));
+        let doubles = "{{$x := \"x\"}}{{range .}}{{$x = printf \"%s%s\" $x $x}}{{end}}";
+        for text in [&loops, doubles] {
+            assert!(wrong(text).ends_with("the template takes too many steps"), "{text}");
+        }
+        let chain = "{{if .}}{{else if .}}".repeat(10_000);
+        assert!(wrong(&chain).ends_with("template is nested too deeply"));
+        assert!(wrong(&format!("{{{{{}", "(".repeat(100_000))).contains("unclosed action"));
+        assert!(
+            wrong(&format!("{{{{{}}}}}", "(".repeat(100_000))).ends_with("expression is nested too deeply")
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..12)) {
+            let value = json!({"a": {"b": [1, "\u{e9}", null, {"b": 2.5}]}, "n": -1, "s": "YQ=="});
+            let _ = render(&parts.concat(), &value);
+        }
+
+        #[test]
+        fn noise_does_no_harm(text in "\\PC{0,16}", inner in "[a.$|()\"'`:=,% 0-9-]{0,16}") {
+            let _ = render(&text, &json!({"a": 1}));
+            let _ = render(&format!("{text}{{{{{inner}}}}}"), &json!({"a": 1}));
+        }
+    }
+
+    /// What templates are made of, and what nearly fits.
+    const PARTS: &[&str] = &[
+        "{{",
+        "}}",
+        "{{-",
+        " -}}",
+        "{{range .a.b}}",
+        "{{range $i, $x := .}}",
+        "{{if .n}}",
+        "{{else if .s}}",
+        "{{else}}",
+        "{{with .a}}",
+        "{{end}}",
+        "{{break}}",
+        "{{/*",
+        "*/}}",
+        "{{.a.b}}",
+        "{{$x}}",
+        "{{$x = .n}}",
+        "printf",
+        " \"%-9d%5.3f%q%%%z\" ",
+        " `raw` ",
+        "'\u{e9}'",
+        "index .a.b",
+        "slice .s",
+        " 1",
+        " -1",
+        " 99999999999999999999",
+        "len ",
+        "eq . ",
+        "lt .n 1e400",
+        "(",
+        ")",
+        "|",
+        "base64decode",
+        "exists . ",
+        ".",
+        "$",
+        ":=",
+        "=",
+        ",",
+        "\n",
+        "\u{e9}",
+        "\0",
+        "{{slice .s 1 99}}",
+        "{{slice .a.b 3 1}}",
+        "{{index .a.b -1}}",
+        "{{not}}",
+        "{{eq}}",
+        "{{index}}",
+    ];
 }

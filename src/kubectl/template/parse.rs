@@ -258,7 +258,9 @@ impl Parser {
             let (line, words) = (*line, words.clone());
             if let Some(inner) = words.get(2).filter(|w| *w == "if" || *w == "with") {
                 let test = pipe(&words[3..]).map_err(|why| format!("{line}: {why}"))?;
+                self.depth += 1;
                 other = vec![self.block(inner, test)?];
+                self.depth -= 1;
                 end = Some((line, "end".to_owned()));
             } else {
                 (other, end) = self.list()?;
