@@ -1,8 +1,8 @@
-//! Validation of configuration, secrets, limits, quotas and permissions.
+//! Validation of configuration, secrets, quotas and permissions.
 
-use super::{Errors, Path, names};
-use crate::object::{meta::MetaExt, quantity};
-use k8s_openapi::api::core::v1::{ConfigMap, LimitRange, ResourceQuota, Secret};
+use super::{Errors, Path, names, resources};
+use crate::object::meta::MetaExt;
+use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota, Secret};
 use k8s_openapi::api::rbac::v1::{PolicyRule, RoleRef, Subject};
 use serde_json::json;
 
@@ -66,7 +66,12 @@ pub fn secret(o: &Secret, errors: &mut Errors) {
             need("tls.crt");
             need("tls.key");
         }
-        "kubernetes.io/ssh-auth" => need("ssh-privatekey"),
+        "kubernetes.io/ssh-auth" => {
+            let key = o.data.as_ref().and_then(|d| d.get("ssh-privatekey"));
+            if key.is_none_or(|k| k.0.is_empty()) {
+                errors.required(path.key("ssh-privatekey"), "");
+            }
+        }
         "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
             need("username");
             need("password");
@@ -118,94 +123,99 @@ pub fn secret_update(new: &Secret, old: &Secret, errors: &mut Errors) {
     }
 }
 
-pub fn limit_range(o: &LimitRange, errors: &mut Errors) {
-    let path = Path::new("spec");
-    let list = path.child("limits");
-    for (index, item) in o.spec.iter().flat_map(|s| s.limits.iter()).enumerate() {
-        let path = list.index(index);
-        if !matches!(item.type_.as_str(), "Container" | "Pod" | "PersistentVolumeClaim")
-            && !item.type_.contains('/')
-        {
-            errors.invalid(
-                path.child("type"),
-                item.type_.as_str(),
-                "must be a standard limit type or fully qualified",
-            );
-        }
-        if item.type_ == "Pod" {
-            for (field, there) in
-                [("default", item.default.is_some()), ("defaultRequest", item.default_request.is_some())]
-            {
-                if there {
-                    errors.forbidden(path.child(field), "may not be specified when `type` is 'Pod'");
-                }
-            }
-        }
-        let empty = std::collections::BTreeMap::new();
-        let max = item.max.as_ref().unwrap_or(&empty);
-        for (name, min) in item.min.iter().flatten() {
-            if let Some(max) = max.get(name).filter(|max| quantity::of(max).nano < quantity::of(min).nano) {
-                let list = path.child("min");
-                let why = format!("min value {} is greater than max value {}", min.0, max.0);
-                errors.invalid(list.key(name), min.0.as_str(), why);
-            }
-        }
-        for (name, default) in item.default.iter().flatten() {
-            if let Some(max) = max.get(name).filter(|max| quantity::of(max).nano < quantity::of(default).nano)
-            {
-                let list = path.child("default");
-                let why = format!("default value {} is greater than max value {}", default.0, max.0);
-                errors.invalid(list.key(name), default.0.as_str(), why);
-            }
-        }
-        for (name, request) in item.default_request.iter().flatten() {
-            let limit = item.default.as_ref().and_then(|d| d.get(name));
-            if let Some(limit) = limit.filter(|l| quantity::of(l).nano < quantity::of(request).nano) {
-                let list = path.child("defaultRequest");
-                let why = format!(
-                    "default request value {} is greater than default limit value {}",
-                    request.0, limit.0
-                );
-                errors.invalid(list.key(name), request.0.as_str(), why);
-            }
-        }
+/// What a quota may look at, other than a priority class.
+const SCOPES: &[&str] = &[
+    "BestEffort",
+    "CrossNamespacePodAffinity",
+    "NotBestEffort",
+    "NotTerminating",
+    "PriorityClass",
+    "Terminating",
+    "VolumeAttributesClass",
+];
+
+/// Whether a resource is counted where a quota looks at a scope.
+fn counted(scope: &str, resource: &str) -> bool {
+    let compute = matches!(
+        resource,
+        "cpu"
+            | "memory"
+            | "ephemeral-storage"
+            | "limits.cpu"
+            | "limits.memory"
+            | "limits.ephemeral-storage"
+            | "requests.cpu"
+            | "requests.memory"
+            | "requests.ephemeral-storage"
+    );
+    match scope {
+        "Terminating" | "NotTerminating" | "NotBestEffort" | "PriorityClass" => resource == "pods" || compute,
+        "CrossNamespacePodAffinity" => resource == "pods" || compute,
+        "BestEffort" => resource == "pods",
+        "VolumeAttributesClass" => matches!(resource, "persistentvolumeclaims" | "requests.storage"),
+        _ => true,
     }
 }
 
 pub fn quota(o: &ResourceQuota, errors: &mut Errors) {
-    const STANDARD: &[&str] = &[
-        "configmaps",
-        "cpu",
-        "ephemeral-storage",
-        "limits.cpu",
-        "limits.ephemeral-storage",
-        "limits.memory",
-        "memory",
-        "persistentvolumeclaims",
-        "pods",
-        "replicationcontrollers",
-        "requests.cpu",
-        "requests.ephemeral-storage",
-        "requests.memory",
-        "requests.storage",
-        "resourcequotas",
-        "secrets",
-        "services",
-        "services.loadbalancers",
-        "services.nodeports",
-    ];
     let path = Path::new("spec");
-    let path = path.child("hard");
-    for (name, amount) in o.spec.iter().flat_map(|s| s.hard.iter().flatten()) {
-        let wrong = names::qualified(name);
-        if !wrong.is_empty() {
-            errors.all(path.key(name), name, wrong);
-        } else if !name.contains('/') && !STANDARD.contains(&name.as_str()) && !name.contains("hugepages-") {
-            errors.invalid(path.key(name), name.as_str(), "must be a standard resource for quota");
+    let list = path.child("hard");
+    let Some(spec) = &o.spec else { return };
+    for (name, amount) in spec.hard.iter().flatten() {
+        resources::name(name, resources::Names::Quota, list.key(name), errors);
+        resources::amount(name, amount, list.key(name), errors);
+    }
+    let scopes = spec.scopes.as_deref().unwrap_or_default();
+    let list = path.child("scopes");
+    let hard = || spec.hard.iter().flatten().map(|(name, _)| name);
+    for scope in scopes {
+        if !SCOPES.contains(&scope.as_str()) {
+            errors.invalid(list, json!(scopes), "unsupported scope");
         }
-        if quantity::of(amount).nano < 0 {
-            errors.invalid(path.key(name), amount.0.as_str(), "must be greater than or equal to 0");
+        for _ in hard().filter(|name| !name.contains('/') && !counted(scope, name)) {
+            errors.invalid(list, json!(scopes), "unsupported scope applied to resource");
         }
+    }
+    for (one, other) in [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")] {
+        if [one, other].iter().all(|s| scopes.iter().any(|scope| scope == s)) {
+            errors.invalid(list, json!(scopes), "conflicting scopes");
+        }
+    }
+    let selector = path.child("scopeSelector");
+    let list = selector.child("matchExpressions");
+    for term in spec.scope_selector.iter().flat_map(|s| s.match_expressions.iter().flatten()) {
+        let scope = term.scope_name.as_str();
+        if !SCOPES.contains(&scope) {
+            errors.invalid(list.child("scopeName"), scope, "unsupported scope");
+        }
+        let operator = term.operator.as_str();
+        if operator != "Exists" && !matches!(scope, "PriorityClass" | "VolumeAttributesClass") {
+            let why = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
+            errors.invalid(list.child("operator"), operator, why);
+        }
+        let values = term.values.as_deref().unwrap_or_default();
+        match operator {
+            "In" | "NotIn" if values.is_empty() => {
+                let why = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector";
+                errors.required(list.child("values"), why);
+            }
+            "Exists" | "DoesNotExist" if !values.is_empty() => {
+                let why = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";
+                errors.invalid(list.child("values"), json!(values), why);
+            }
+            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+            other => errors.invalid(list.child("operator"), other, "not a valid selector operator"),
+        }
+    }
+}
+
+/// The scopes of a quota stay.
+pub fn quota_update(new: &ResourceQuota, old: &ResourceQuota, errors: &mut Errors) {
+    let scopes = |o: &ResourceQuota| o.spec.as_ref().and_then(|s| s.scopes.clone()).unwrap_or_default();
+    let set = |o: &ResourceQuota| scopes(o).into_iter().collect::<std::collections::BTreeSet<_>>();
+    if set(new) != set(old) {
+        let path = Path::new("spec");
+        errors.invalid(path.child("scopes"), json!(scopes(new)), "field is immutable");
     }
 }
 
@@ -246,23 +256,27 @@ pub fn binding(role: &RoleRef, subjects: Option<&[Subject]>, errors: &mut Errors
     if !matches!(role.kind.as_str(), "Role" | "ClusterRole") {
         errors.unsupported(path.child("kind"), &role.kind, &["ClusterRole", "Role"]);
     }
-    if role.name.is_empty() {
-        errors.required(path.child("name"), "");
-    }
+    errors.needed(path.child("name"), &role.name);
+    errors.all(path.child("name"), &role.name, names::segment(&role.name));
     let list = Path::new("subjects");
     for (index, subject) in subjects.into_iter().flatten().enumerate() {
         let path = list.index(index);
         if subject.name.is_empty() {
             errors.required(path.child("name"), "");
         }
+        let group = subject.api_group.as_deref().unwrap_or("");
         match subject.kind.as_str() {
             "ServiceAccount" => {
-                if subject.namespace.as_deref().unwrap_or("").is_empty() {
-                    errors.required(path.child("namespace"), "");
+                if !subject.name.is_empty() {
+                    errors.all(path.child("name"), &subject.name, names::subdomain(&subject.name));
                 }
+                errors.supported(path.child("apiGroup"), Some(group), &[""]);
+                errors.needed(path.child("namespace"), subject.namespace.as_deref().unwrap_or(""));
             }
-            "User" | "Group" => {}
-            other => errors.unsupported(path.child("kind"), other, &["Group", "ServiceAccount", "User"]),
+            "User" | "Group" => {
+                errors.supported(path.child("apiGroup"), Some(group), &["rbac.authorization.k8s.io"]);
+            }
+            other => errors.unsupported(path.child("kind"), other, &["ServiceAccount", "User", "Group"]),
         }
     }
 }
@@ -270,7 +284,7 @@ pub fn binding(role: &RoleRef, subjects: Option<&[Subject]>, errors: &mut Errors
 pub fn role_stays(new: &RoleRef, old: &RoleRef, errors: &mut Errors) {
     if new != old {
         let group = new.api_group.as_deref().unwrap_or("");
-        let shown = json!({"apiGroup": group, "kind": new.kind, "name": new.name});
+        let shown = json!({"APIGroup": group, "Kind": new.kind, "Name": new.name});
         errors.invalid(Path::new("roleRef"), shown, "cannot change roleRef");
     }
 }

@@ -1,53 +1,65 @@
 //! Validation of containers: names, images, ports, environment, mounts, probes, resources.
 
-use super::{Errors, Path, names};
-use crate::object::quantity;
+use super::{Errors, Path, env, handler, names, resources, security};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvFromSource, EnvVar, HTTPGetAction, LifecycleHandler, PodSpec, Probe,
-    ResourceRequirements, TCPSocketAction, Volume,
+    Container, ContainerPort, EphemeralContainer, PodSpec, ResourceRequirements, Volume, VolumeMount,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
-/// The containers and init containers of a pod.
+/// The containers of a pod, of every sort.
 pub fn containers(spec: &PodSpec, path: Path, errors: &mut Errors) {
-    let volumes = spec.volumes.as_deref().unwrap_or_default();
-    let list = path.child("containers");
+    let mut seen = BTreeSet::new();
+    regular(spec, &mut seen, path.child("containers"), errors);
+    init(spec, &mut seen, path.child("initContainers"), errors);
+    ephemeral(spec, &mut seen, path.child("ephemeralContainers"), errors);
+}
+
+fn regular<'a>(spec: &'a PodSpec, seen: &mut BTreeSet<&'a str>, list: Path, errors: &mut Errors) {
     if spec.containers.is_empty() {
         errors.required(list, "");
     }
-    let mut seen = BTreeSet::new();
     for (index, container) in spec.containers.iter().enumerate() {
         let path = list.index(index);
-        common(container, volumes, path, errors);
+        common(container, spec, path, errors);
         if !seen.insert(container.name.as_str()) {
             errors.duplicate(path.child("name"), container.name.as_str());
         }
-        lifecycle(container, path, errors);
-        probes(container, path, errors);
-        if container.restart_policy.is_some() && container.restart_policy_rules.is_none() {
-            errors.one_of(
-                path.child("restartPolicy"),
-                container.restart_policy.as_deref(),
-                &["Always", "Never", "OnFailure"],
-            );
-        }
+        handler::lifecycle(container, spec.termination_grace_period_seconds, path, errors);
+        handler::probes(container, path, errors);
+        restarts(container, path, errors);
     }
-    host_ports(&spec.containers, list, errors);
-    let list = path.child("initContainers");
+    let ports = spec.containers.iter().enumerate();
+    host_ports(ports, list, errors);
+}
+
+/// When a container is started again, by itself.
+fn restarts(container: &Container, path: Path, errors: &mut Errors) {
+    let rules = container.restart_policy_rules.as_deref().unwrap_or_default();
+    if container.restart_policy.is_none() && !rules.is_empty() {
+        let why = "must specify restartPolicy when restart rules are used";
+        errors.required(path.child("restartPolicy"), why);
+    }
+    if container.restart_policy.is_some() {
+        let all = ["Always", "Never", "OnFailure"];
+        errors.supported(path.child("restartPolicy"), container.restart_policy.as_deref(), &all);
+    }
+}
+
+fn init<'a>(spec: &'a PodSpec, seen: &mut BTreeSet<&'a str>, list: Path, errors: &mut Errors) {
     for (index, container) in spec.init_containers.iter().flatten().enumerate() {
         let path = list.index(index);
-        common(container, volumes, path, errors);
+        common(container, spec, path, errors);
+        restarts(container, path, errors);
         if !seen.insert(container.name.as_str()) {
             errors.duplicate(path.child("name"), container.name.as_str());
         }
-        let restartable = container.restart_policy.as_deref() == Some("Always");
-        if restartable {
-            lifecycle(container, path, errors);
-            probes(container, path, errors);
+        // Init containers run one after another: each only conflicts with itself.
+        host_ports(std::iter::once((0, container)), list, errors);
+        if container.restart_policy.as_deref() == Some("Always") {
+            handler::lifecycle(container, spec.termination_grace_period_seconds, path, errors);
+            handler::probes(container, path, errors);
             continue;
         }
         let why = "may not be set for init containers without restartPolicy=Always";
@@ -64,29 +76,93 @@ pub fn containers(spec: &PodSpec, path: Path, errors: &mut Errors) {
     }
 }
 
-fn common(container: &Container, volumes: &[Volume], path: Path, errors: &mut Errors) {
+fn ephemeral<'a>(spec: &'a PodSpec, seen: &mut BTreeSet<&'a str>, list: Path, errors: &mut Errors) {
+    const WHY: &str = "cannot be set for an Ephemeral Container";
+    let lasting = seen.clone();
+    for (index, ephemeral) in spec.ephemeral_containers.iter().flatten().enumerate() {
+        let path = list.index(index);
+        let container = as_container(ephemeral);
+        common(&container, spec, path, errors);
+        whole_image(&container, path, errors);
+        if !seen.insert(ephemeral.name.as_str()) {
+            errors.duplicate(path.child("name"), ephemeral.name.as_str());
+        }
+        if let Some(target) = ephemeral.target_container_name.as_deref().filter(|t| !t.is_empty())
+            && !lasting.contains(target)
+        {
+            errors.not_found(path.child("targetContainerName"), target);
+        }
+        for (field, there) in [
+            ("ports", container.ports.is_some()),
+            (
+                "resources",
+                ephemeral.resources.as_ref().is_some_and(|r| *r != ResourceRequirements::default()),
+            ),
+            ("livenessProbe", ephemeral.liveness_probe.is_some()),
+            ("readinessProbe", ephemeral.readiness_probe.is_some()),
+            ("startupProbe", ephemeral.startup_probe.is_some()),
+            ("lifecycle", ephemeral.lifecycle.is_some()),
+        ] {
+            if there {
+                errors.forbidden(path.child(field), WHY);
+            }
+        }
+        for (index, mount) in ephemeral.volume_mounts.iter().flatten().enumerate() {
+            let list = path.child("volumeMounts");
+            let path = list.index(index);
+            for (field, text) in [("subPath", &mount.sub_path), ("subPathExpr", &mount.sub_path_expr)] {
+                if text.as_deref().is_some_and(|t| !t.is_empty()) {
+                    errors.forbidden(path.child(field), WHY);
+                }
+            }
+        }
+    }
+}
+
+/// What an ephemeral container has in common with the others.
+fn as_container(one: &EphemeralContainer) -> Container {
+    Container {
+        name: one.name.clone(),
+        image: one.image.clone(),
+        termination_message_policy: one.termination_message_policy.clone(),
+        image_pull_policy: one.image_pull_policy.clone(),
+        ports: one.ports.clone(),
+        env: one.env.clone(),
+        env_from: one.env_from.clone(),
+        volume_mounts: one.volume_mounts.clone(),
+        volume_devices: one.volume_devices.clone(),
+        security_context: one.security_context.clone(),
+        ..Container::default()
+    }
+}
+
+/// An image without spaces around it: held of pods, not of templates.
+pub fn whole_image(container: &Container, path: Path, errors: &mut Errors) {
+    let image = container.image.as_deref().unwrap_or("");
+    if image.trim() != image {
+        errors.invalid(path.child("image"), image, "must not have leading or trailing whitespace");
+    }
+}
+
+fn common(container: &Container, spec: &PodSpec, path: Path, errors: &mut Errors) {
+    let volumes = spec.volumes.as_deref().unwrap_or_default();
     if container.name.is_empty() {
         errors.required(path.child("name"), "");
     } else {
         errors.all(path.child("name"), &container.name, names::label(&container.name));
     }
-    if container.image.as_deref().unwrap_or("").is_empty() {
-        errors.required(path.child("image"), "");
-    }
+    errors.needed(path.child("image"), container.image.as_deref().unwrap_or(""));
     errors.one_of(
         path.child("terminationMessagePolicy"),
         container.termination_message_policy.as_deref(),
-        &["FallbackToLogsOnError", "File"],
+        &["File", "FallbackToLogsOnError"],
     );
     ports(container.ports.as_deref().unwrap_or_default(), path.child("ports"), errors);
     for (index, var) in container.env.iter().flatten().enumerate() {
         let list = path.child("env");
-        env(var, list.index(index), errors);
+        env::variable(var, list.index(index), errors);
     }
-    for (index, source) in container.env_from.iter().flatten().enumerate() {
-        let list = path.child("envFrom");
-        env_from(source, list.index(index), errors);
-    }
+    env::from(container.env_from.as_deref().unwrap_or_default(), path.child("envFrom"), errors);
     mounts(container, volumes, path.child("volumeMounts"), errors);
     devices(container, volumes, path.child("volumeDevices"), errors);
     errors.one_of(
@@ -95,25 +171,25 @@ fn common(container: &Container, volumes: &[Volume], path: Path, errors: &mut Er
         &["Always", "IfNotPresent", "Never"],
     );
     if let Some(needs) = &container.resources {
-        resources(needs, path.child("resources"), errors);
+        resources::requirements(needs, resources::Names::Container, path.child("resources"), errors);
     }
+    resize(container, spec, path.child("resizePolicy"), errors);
     if let Some(context) = &container.security_context {
-        let path = path.child("securityContext");
-        for (field, id) in [("runAsUser", context.run_as_user), ("runAsGroup", context.run_as_group)] {
-            if let Some(id) = id.filter(|id| !(0..=i64::from(i32::MAX)).contains(id)) {
-                errors.invalid(
-                    path.child(field),
-                    id,
-                    format!("must be between 0 and {}, inclusive", i32::MAX),
-                );
-            }
+        security::container(context, spec.host_users != Some(false), path.child("securityContext"), errors);
+    }
+}
+
+fn resize(container: &Container, spec: &PodSpec, path: Path, errors: &mut Errors) {
+    let mut seen = BTreeSet::new();
+    for (index, policy) in container.resize_policy.iter().flatten().enumerate() {
+        if !seen.insert(policy.resource_name.as_str()) {
+            errors.duplicate(path.index(index), policy.resource_name.as_str());
         }
-        if context.privileged == Some(true) && context.allow_privilege_escalation == Some(false) {
-            errors.invalid(
-                path,
-                json!(context),
-                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
-            );
+        errors.one_of(path, Some(&policy.resource_name), &["cpu", "memory"]);
+        errors.one_of(path, Some(&policy.restart_policy), &["NotRequired", "RestartContainer"]);
+        if spec.restart_policy.as_deref() == Some("Never") && policy.restart_policy != "NotRequired" {
+            let why = "must be 'NotRequired' when `restartPolicy` is 'Never'";
+            errors.invalid(path, policy.restart_policy.as_str(), why);
         }
     }
 }
@@ -151,9 +227,9 @@ fn number(port: i32, path: Path, errors: &mut Errors) {
     }
 }
 
-fn host_ports(containers: &[Container], path: Path, errors: &mut Errors) {
+fn host_ports<'a>(containers: impl Iterator<Item = (usize, &'a Container)>, path: Path, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
-    for (at, container) in containers.iter().enumerate() {
+    for (at, container) in containers {
         for (index, port) in container.ports.iter().flatten().enumerate() {
             let Some(host) = port.host_port.filter(|p| *p != 0) else { continue };
             let text = format!(
@@ -171,109 +247,10 @@ fn host_ports(containers: &[Container], path: Path, errors: &mut Errors) {
     }
 }
 
-const ENV_FIELDS: &[&str] = &[
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.uid",
-    "spec.nodeName",
-    "spec.serviceAccountName",
-    "status.hostIP",
-    "status.hostIPs",
-    "status.podIP",
-    "status.podIPs",
-];
-
-fn env(var: &EnvVar, path: Path, errors: &mut Errors) {
-    if var.name.is_empty() {
-        errors.required(path.child("name"), "");
-    } else {
-        errors.all(path.child("name"), &var.name, names::env_name(&var.name));
-    }
-    let Some(source) = &var.value_from else { return };
-    let path = path.child("valueFrom");
-    let mut sources = 0;
-    if let Some(field) = &source.field_ref {
-        sources += 1;
-        let path = path.child("fieldRef");
-        let field = field.field_path.as_str();
-        let subscript = field.starts_with("metadata.labels['") || field.starts_with("metadata.annotations['");
-        if field.is_empty() {
-            errors.required(path.child("fieldPath"), "");
-        } else if !subscript && !ENV_FIELDS.contains(&field) {
-            if matches!(field, "metadata.labels" | "metadata.annotations") {
-                errors.unsupported(path.child("fieldPath"), field, ENV_FIELDS);
-            } else {
-                let why = format!("error converting fieldPath: field label not supported: {field}");
-                errors.invalid(path.child("fieldPath"), field, why);
-            }
-        }
-    }
-    if let Some(resource) = &source.resource_field_ref {
-        sources += 1;
-        let path = path.child("resourceFieldRef");
-        if resource.resource.is_empty() {
-            errors.required(path.child("resource"), "");
-        }
-    }
-    for (field, there) in [
-        ("configMapKeyRef", source.config_map_key_ref.as_ref().map(|r| (&r.name, &r.key))),
-        ("secretKeyRef", source.secret_key_ref.as_ref().map(|r| (&r.name, &r.key))),
-    ] {
-        let Some((name, key)) = there else { continue };
-        sources += 1;
-        let path = path.child(field);
-        if name.is_empty() {
-            errors.required(path.child("name"), "");
-        }
-        if key.is_empty() {
-            errors.required(path.child("key"), "");
-        } else {
-            errors.all(path.child("key"), key, names::config_key(key));
-        }
-    }
-    sources += usize::from(source.file_key_ref.is_some());
-    if sources == 0 {
-        errors.invalid(
-            path,
-            "",
-            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
-        );
-    } else if var.value.as_deref().is_some_and(|v| !v.is_empty()) {
-        errors.invalid(path, "", "may not be specified when `value` is not empty");
-    } else if sources > 1 {
-        errors.invalid(path, "", "may not have more than one field specified at a time");
-    }
-}
-
-fn env_from(source: &EnvFromSource, path: Path, errors: &mut Errors) {
-    if let Some(prefix) = source.prefix.as_deref().filter(|p| !p.is_empty()) {
-        errors.all(path.child("prefix"), prefix, names::env_name(prefix));
-    }
-    let mut sources = 0;
-    for (field, name) in [
-        ("configMapRef", source.config_map_ref.as_ref().map(|r| &r.name)),
-        ("secretRef", source.secret_ref.as_ref().map(|r| &r.name)),
-    ] {
-        let Some(name) = name else { continue };
-        sources += 1;
-        let path = path.child(field);
-        if name.is_empty() {
-            errors.required(path.child("name"), "");
-        } else {
-            errors.all(path.child("name"), name, names::subdomain(name));
-        }
-    }
-    match sources {
-        0 => errors.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"),
-        1 => {}
-        _ => errors.invalid(path, "", "may not have more than one field specified at a time"),
-    }
-}
-
-fn mounts(container: &Container, volumes: &[Volume], path: Path, errors: &mut Errors) {
+fn mounts(container: &Container, volumes: &[Volume], list: Path, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
-        let path = path.index(index);
+        let path = list.index(index);
         if mount.name.is_empty() {
             errors.required(path.child("name"), "");
         }
@@ -297,8 +274,9 @@ fn mounts(container: &Container, volumes: &[Volume], path: Path, errors: &mut Er
             let why = "must not already exist as a path in volumeDevices";
             errors.invalid(path.child("mountPath"), mount.mount_path.as_str(), why);
         }
+        // The server names the list, not the mount, in what follows.
         if let Some(sub) = mount.sub_path.as_deref().filter(|s| !s.is_empty()) {
-            inside(sub, path.child("subPath"), errors);
+            inside(sub, list.child("subPath"), errors);
         }
         if let Some(sub) = mount.sub_path_expr.as_deref().filter(|s| !s.is_empty()) {
             if mount.sub_path.as_deref().is_some_and(|s| !s.is_empty()) {
@@ -308,12 +286,41 @@ fn mounts(container: &Container, volumes: &[Volume], path: Path, errors: &mut Er
                     "subPathExpr and subPath are mutually exclusive",
                 );
             }
-            inside(sub, path.child("subPathExpr"), errors);
+            inside(sub, list.child("subPathExpr"), errors);
         }
-        if let Some(propagation) = mount.mount_propagation.as_deref() {
-            let all = ["Bidirectional", "HostToContainer", "None"];
-            errors.one_of(path.child("mountPropagation"), Some(propagation), &all);
+        propagation(mount, container, list, errors);
+    }
+}
+
+fn propagation(mount: &VolumeMount, container: &Container, list: Path, errors: &mut Errors) {
+    let path = list.child("mountPropagation");
+    let way = mount.mount_propagation.as_deref();
+    errors.supported(path, way, &["Bidirectional", "HostToContainer", "None"]);
+    let privileged = container.security_context.as_ref().is_some_and(|c| c.privileged == Some(true));
+    if way == Some("Bidirectional") && !privileged {
+        errors.forbidden(path, "Bidirectional mount propagation is available only to privileged containers");
+    }
+    let path = list.child("recursiveReadOnly");
+    match mount.recursive_read_only.as_deref() {
+        None | Some("Disabled") => {}
+        Some("Enabled" | "IfPossible") => {
+            if mount.read_only != Some(true) {
+                errors.forbidden(path, "may only be specified when readOnly is true");
+            }
+            if way.is_some_and(|way| way != "None") {
+                let why = "may only be specified when mountPropagation is None or not specified";
+                errors.forbidden(path, why);
+            }
         }
+        other => errors.supported(path, other, &["Disabled", "Enabled", "IfPossible"]),
+    }
+}
+
+/// A relative path that does not climb out, nor begins as the kubelet's own files do.
+pub fn unreserved(text: &str, path: Path, errors: &mut Errors) {
+    inside(text, path, errors);
+    if text.starts_with("..") && !text.starts_with("../") && text != ".." {
+        errors.invalid(path, text, "must not start with '..'");
     }
 }
 
@@ -355,7 +362,7 @@ fn devices(container: &Container, volumes: &[Volume], path: Path, errors: &mut E
             errors.invalid(path.child("devicePath"), device_path, "must be unique");
         }
         if device_path.split('/').any(|part| part == "..") {
-            errors.invalid(path.child("devicePath"), device_path, "must not contain '..'");
+            errors.invalid(path.child("devicePath"), device_path, "can not contain backsteps ('..')");
         }
         let mounts = || container.volume_mounts.iter().flatten();
         if mounts().any(|m| m.name == device.name) {
@@ -365,213 +372,5 @@ fn devices(container: &Container, volumes: &[Volume], path: Path, errors: &mut E
             let why = "must not already exist as a path in volumeMounts";
             errors.invalid(path.child("devicePath"), device_path, why);
         }
-    }
-}
-
-/// Requests and limits.
-pub fn resources(needs: &ResourceRequirements, path: Path, errors: &mut Errors) {
-    let empty = BTreeMap::new();
-    let limits = needs.limits.as_ref().unwrap_or(&empty);
-    let requests = needs.requests.as_ref().unwrap_or(&empty);
-    for (field, amounts) in [("limits", limits), ("requests", requests)] {
-        let path = path.child(field);
-        for (name, amount) in amounts {
-            resource(name, amount, path.key(name), errors);
-        }
-    }
-    let path_of_limits = path.child("limits");
-    for (name, request) in requests {
-        let path = path.child("requests");
-        let (asked, limit) = (quantity::of(request), limits.get(name).map(|l| (quantity::of(l), l)));
-        match limit {
-            Some((limit, text)) if extended(name) && limit.nano != asked.nano => {
-                errors.invalid(
-                    path,
-                    request.0.as_str(),
-                    format!("must be equal to {name} limit of {}", text.0),
-                );
-            }
-            Some((limit, text)) if !extended(name) && limit.nano < asked.nano => {
-                let why = format!("must be less than or equal to {name} limit of {}", text.0);
-                errors.invalid(path, request.0.as_str(), why);
-            }
-            None if extended(name) => {
-                let why = "Limit must be set for non overcommitable resources";
-                errors.required(path_of_limits.key(name), why);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A resource that a device plugin offers, as `nvidia.com/gpu`: whole, and never overcommitted.
-fn extended(name: &str) -> bool {
-    name.contains('/') && !name.contains("kubernetes.io/")
-}
-
-fn resource(name: &str, amount: &Quantity, path: Path, errors: &mut Errors) {
-    let wrong = names::qualified(name);
-    if !wrong.is_empty() {
-        errors.all(path, name, wrong);
-    } else if !name.contains('/')
-        && !matches!(name, "cpu" | "memory" | "ephemeral-storage")
-        && !name.starts_with("hugepages-")
-    {
-        errors.invalid(path, name, "must be a standard resource type or fully qualified");
-        errors.invalid(path, name, "must be a standard resource for containers");
-    }
-    let value = quantity::of(amount);
-    if value.nano < 0 {
-        errors.invalid(path, amount.0.as_str(), "must be greater than or equal to 0");
-    }
-    if extended(name) && value.nano % 1_000_000_000 != 0 {
-        errors.invalid(path, amount.0.as_str(), "must be an integer");
-    }
-}
-
-fn lifecycle(container: &Container, path: Path, errors: &mut Errors) {
-    let Some(lifecycle) = &container.lifecycle else { return };
-    let path = path.child("lifecycle");
-    for (field, handler) in [("postStart", &lifecycle.post_start), ("preStop", &lifecycle.pre_stop)] {
-        if let Some(handler) = handler {
-            hook(handler, path.child(field), errors);
-        }
-    }
-}
-
-fn hook(hook: &LifecycleHandler, path: Path, errors: &mut Errors) {
-    let mut handlers = Handlers::new(path);
-    if let Some(exec) = &hook.exec {
-        handlers.next("exec", errors);
-        command(exec.command.as_deref(), path.child("exec"), errors);
-    }
-    if let Some(http) = &hook.http_get {
-        handlers.next("httpGet", errors);
-        http_get(http, path.child("httpGet"), errors);
-    }
-    if let Some(tcp) = &hook.tcp_socket {
-        handlers.next("tcpSocket", errors);
-        tcp_socket(tcp, path.child("tcpSocket"), errors);
-    }
-    if hook.sleep.is_some() {
-        handlers.next("sleep", errors);
-    }
-    handlers.end(errors);
-}
-
-/// Counts the handlers of a probe or hook: there must be just one.
-struct Handlers<'a> {
-    path: Path<'a>,
-    count: usize,
-}
-
-impl<'a> Handlers<'a> {
-    fn new(path: Path<'a>) -> Self {
-        Self { path, count: 0 }
-    }
-
-    fn next(&mut self, field: &str, errors: &mut Errors) {
-        if self.count > 0 {
-            errors.forbidden(self.path.child(field), "may not specify more than 1 handler type");
-        }
-        self.count += 1;
-    }
-
-    fn end(&self, errors: &mut Errors) {
-        if self.count == 0 {
-            errors.required(self.path, "must specify a handler type");
-        }
-    }
-}
-
-fn probes(container: &Container, path: Path, errors: &mut Errors) {
-    for (field, probe) in [
-        ("livenessProbe", &container.liveness_probe),
-        ("readinessProbe", &container.readiness_probe),
-        ("startupProbe", &container.startup_probe),
-    ] {
-        let Some(probe) = probe else { continue };
-        let path = path.child(field);
-        self::probe(probe, path, errors);
-        if field != "readinessProbe" {
-            if probe.success_threshold.is_some_and(|n| n != 1) {
-                errors.invalid(path.child("successThreshold"), json!(probe.success_threshold), "must be 1");
-            }
-            if let Some(seconds) = probe.termination_grace_period_seconds.filter(|s| *s <= 0) {
-                errors.invalid(
-                    path.child("terminationGracePeriodSeconds"),
-                    seconds,
-                    "must be greater than 0",
-                );
-            }
-        } else if probe.termination_grace_period_seconds.is_some() {
-            let why = "must not be set for readinessProbes";
-            let value = json!(probe.termination_grace_period_seconds);
-            errors.invalid(path.child("terminationGracePeriodSeconds"), value, why);
-        }
-    }
-}
-
-fn probe(probe: &Probe, path: Path, errors: &mut Errors) {
-    let mut handlers = Handlers::new(path);
-    if let Some(exec) = &probe.exec {
-        handlers.next("exec", errors);
-        command(exec.command.as_deref(), path.child("exec"), errors);
-    }
-    if let Some(http) = &probe.http_get {
-        handlers.next("httpGet", errors);
-        http_get(http, path.child("httpGet"), errors);
-    }
-    if let Some(tcp) = &probe.tcp_socket {
-        handlers.next("tcpSocket", errors);
-        tcp_socket(tcp, path.child("tcpSocket"), errors);
-    }
-    if let Some(grpc) = &probe.grpc {
-        handlers.next("grpc", errors);
-        let path = path.child("grpc");
-        for why in names::port(i64::from(grpc.port)) {
-            errors.invalid(path.child("port"), grpc.port, why);
-        }
-    }
-    handlers.end(errors);
-    for (field, value) in [
-        ("initialDelaySeconds", probe.initial_delay_seconds),
-        ("timeoutSeconds", probe.timeout_seconds),
-        ("periodSeconds", probe.period_seconds),
-        ("successThreshold", probe.success_threshold),
-        ("failureThreshold", probe.failure_threshold),
-    ] {
-        errors.not_negative(path.child(field), value.map(i64::from));
-    }
-}
-
-fn command(command: Option<&[String]>, path: Path, errors: &mut Errors) {
-    if command.unwrap_or_default().is_empty() {
-        errors.required(path.child("command"), "");
-    }
-}
-
-fn http_get(http: &HTTPGetAction, path: Path, errors: &mut Errors) {
-    if http.path.as_deref().unwrap_or("").is_empty() {
-        errors.required(path.child("path"), "");
-    }
-    for why in names::port_or_name(&http.port) {
-        errors.invalid(path.child("port"), json!(http.port), why);
-    }
-    if !matches!(http.scheme.as_deref(), Some("HTTP" | "HTTPS")) {
-        errors.unsupported(path.child("scheme"), http.scheme.as_deref().unwrap_or(""), &["HTTP", "HTTPS"]);
-    }
-    for header in http.http_headers.iter().flatten() {
-        let legal = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-        if header.name.is_empty() || !header.name.bytes().all(legal) {
-            let why = "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')";
-            errors.invalid(path.child("httpHeaders"), header.name.as_str(), why);
-        }
-    }
-}
-
-fn tcp_socket(tcp: &TCPSocketAction, path: Path, errors: &mut Errors) {
-    for why in names::port_or_name(&tcp.port) {
-        errors.invalid(path.child("port"), json!(tcp.port), why);
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! Always holds: fields stand in the order of the server's internal structs, absent ones as Go's zero values.
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaimSpec, PodSpec};
+use k8s_openapi::api::batch::v1::SuccessPolicy;
+use k8s_openapi::api::core::v1::{
+    PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec, SecurityContext, Toleration,
+};
+use k8s_openapi::api::policy::v1::PodDisruptionBudgetSpec;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -88,6 +92,26 @@ const ENV: &[Field] = &[
     ),
 ];
 const OBJECT_REF: &[Field] = &[("Name", Text), ("Optional", Null)];
+const SECURITY: &[Field] = &[
+    ("Capabilities", Pointer(&[("Add", Null), ("Drop", Null)])),
+    ("Privileged", Null),
+    ("SELinuxOptions", Null),
+    ("WindowsOptions", Null),
+    ("RunAsUser", Null),
+    ("RunAsGroup", Null),
+    ("RunAsNonRoot", Null),
+    ("ReadOnlyRootFilesystem", Null),
+    ("AllowPrivilegeEscalation", Null),
+    ("ProcMount", Null),
+    ("SeccompProfile", Null),
+    ("AppArmorProfile", Null),
+];
+const BUDGET: &[Field] = &[
+    ("MinAvailable", Null),
+    ("Selector", Null),
+    ("MaxUnavailable", Null),
+    ("UnhealthyPodEvictionPolicy", Null),
+];
 const CONTAINER: &[Field] = &[
     ("Name", Text),
     ("Image", Text),
@@ -136,23 +160,7 @@ const CONTAINER: &[Field] = &[
     ("TerminationMessagePath", Text),
     ("TerminationMessagePolicy", Text),
     ("ImagePullPolicy", Text),
-    (
-        "SecurityContext",
-        Pointer(&[
-            ("Capabilities", Pointer(&[("Add", Null), ("Drop", Null)])),
-            ("Privileged", Null),
-            ("SELinuxOptions", Null),
-            ("WindowsOptions", Null),
-            ("RunAsUser", Null),
-            ("RunAsGroup", Null),
-            ("RunAsNonRoot", Null),
-            ("ReadOnlyRootFilesystem", Null),
-            ("AllowPrivilegeEscalation", Null),
-            ("ProcMount", Null),
-            ("SeccompProfile", Null),
-            ("AppArmorProfile", Null),
-        ]),
-    ),
+    ("SecurityContext", Pointer(SECURITY)),
     ("Stdin", False),
     ("StdinOnce", False),
     ("TTY", False),
@@ -281,18 +289,62 @@ pub fn claim_spec(old: &PersistentVolumeClaimSpec, new: &PersistentVolumeClaimSp
 
 /// The diff of two pods' specs.
 pub fn pod_spec(old: &PodSpec, new: &PodSpec) -> String {
-    let dump = |spec: &PodSpec| {
-        let mut value = serde_json::to_value(spec).unwrap_or(Value::Null);
-        // The server's own types keep what a pod shares with its host in the security context.
-        for field in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"] {
-            let moved = value.get(field).cloned();
-            if let Some(moved) = moved {
-                value["securityContext"][field] = moved;
-            }
+    unified(&dump(&internal(old), POD), &dump(&internal(new), POD))
+}
+
+/// A pod's spec as the server's own types have it: what a pod shares with its host is in the security context.
+fn internal(spec: &PodSpec) -> Value {
+    let mut value = serde_json::to_value(spec).unwrap_or(Value::Null);
+    for field in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"] {
+        let moved = value.get(field).cloned();
+        if let Some(moved) = moved {
+            value["securityContext"][field] = moved;
         }
-        dump(&value, POD)
-    };
-    unified(&dump(old), &dump(new))
+    }
+    value
+}
+
+/// A security context as one line of the server's own JSON.
+pub fn security_context(context: &SecurityContext) -> String {
+    compact(&serde_json::to_value(context).unwrap_or(Value::Null), SECURITY)
+}
+
+/// A budget's spec as one line of the server's own JSON.
+pub fn budget(spec: &PodDisruptionBudgetSpec) -> String {
+    compact(&serde_json::to_value(spec).unwrap_or(Value::Null), BUDGET)
+}
+
+/// A toleration as one line of the server's own JSON.
+pub fn toleration(toleration: &Toleration) -> String {
+    compact(&serde_json::to_value(toleration).unwrap_or(Value::Null), TOLERATION)
+}
+
+/// A success policy as one line of the server's own JSON.
+pub fn success_policy(policy: &SuccessPolicy) -> String {
+    const RULES: &[Field] = &[("Rules", List(&[("SucceededIndexes", Null), ("SucceededCount", Null)]))];
+    compact(&serde_json::to_value(policy).unwrap_or(Value::Null), RULES)
+}
+
+/// A template as one line of the server's own JSON: its metadata, then `Spec`.
+pub fn template(template: &PodTemplateSpec) -> String {
+    let spec = template.spec.as_ref().map_or(Value::Null, internal);
+    let meta = template.metadata.as_ref();
+    let mut text = "{".to_owned();
+    for (name, map) in [
+        ("labels", meta.and_then(|m| m.labels.as_ref())),
+        ("annotations", meta.and_then(|m| m.annotations.as_ref())),
+    ] {
+        if let Some(map) = map.filter(|m| !m.is_empty()) {
+            let _ = write!(text, "\"{name}\":{},", serde_json::json!(map));
+        }
+    }
+    text + "\"Spec\":" + &compact(&spec, POD) + "}"
+}
+
+/// The same without its lines and indents.
+fn compact(value: &Value, fields: &'static [Field]) -> String {
+    let lines = dump(value, fields);
+    lines.lines().map(|line| line.trim_start().replacen("\": ", "\":", 1)).collect()
 }
 
 fn dump(value: &Value, fields: &'static [Field]) -> String {

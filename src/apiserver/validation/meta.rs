@@ -12,6 +12,16 @@ pub fn create(object: &Object, errors: &mut Errors) {
     let meta = object.meta();
     let path = METADATA;
     let name = object.name_str();
+    if let Some(prefix) = meta.generate_name.as_deref().filter(|p| !p.is_empty()) {
+        // A name goes on after the prefix: it may end in a dash.
+        let mut begun = prefix.to_owned();
+        if prefix.len() > 1 && prefix.ends_with('-') {
+            begun.truncate(prefix.len() - 1);
+            begun.pop();
+            begun.push('a');
+        }
+        errors.all(path.child("generateName"), prefix, name_rule(object, &begun));
+    }
     if name.is_empty() {
         errors.required(path.child("name"), "name or generateName is required");
     } else {
@@ -25,18 +35,31 @@ pub fn create(object: &Object, errors: &mut Errors) {
 }
 
 /// Metadata of a changed object.
-pub fn update(object: &Object, errors: &mut Errors) {
-    common(object.meta(), errors);
+pub fn update(object: &Object, old: &Object, errors: &mut Errors) {
+    let (meta, before) = (object.meta(), old.meta());
+    if meta.deletion_timestamp.is_some() {
+        let had = before.finalizers.as_deref().unwrap_or_default();
+        let mut new: Vec<&String> = meta.finalizers.iter().flatten().filter(|f| !had.contains(f)).collect();
+        new.sort();
+        if !new.is_empty() {
+            let shown = new.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>().join(", ");
+            let why = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{shown}}}"
+            );
+            errors.forbidden(METADATA.child("finalizers"), why);
+        }
+    }
+    common(meta, errors);
 }
 
 fn name_rule(object: &Object, name: &str) -> names::Wrong {
     match object.kind() {
-        Kind::Namespace | Kind::Service => names::label(name),
+        Kind::Namespace | Kind::Service | Kind::StatefulSet => names::label(name),
         Kind::Role | Kind::RoleBinding | Kind::ClusterRole | Kind::ClusterRoleBinding => names::segment(name),
         Kind::Event => names::Wrong::new(),
         Kind::CronJob => {
             let mut wrong = names::subdomain(name);
-            if name.len() > 52 {
+            if name.len() > 52 && object.name_str() == name {
                 wrong.push("must be no more than 52 characters".to_owned());
             }
             wrong
@@ -82,7 +105,8 @@ pub fn labels(labels: Option<&BTreeMap<String, String>>, path: Path, errors: &mu
     }
 }
 
-fn annotations(annotations: Option<&BTreeMap<String, String>>, path: Path, errors: &mut Errors) {
+/// Annotations of an object or a template.
+pub fn annotations(annotations: Option<&BTreeMap<String, String>>, path: Path, errors: &mut Errors) {
     let mut size = 0;
     for (key, value) in annotations.into_iter().flatten() {
         // Upper case is accepted in an annotation's prefix.

@@ -3,15 +3,24 @@
 //! Always holds: what is right costs no allocation: a path becomes text only when something is wrong. From
 //! `pkg/apis/*/validation`.
 
+mod autoscaler;
+mod classes;
 mod config;
 mod container;
+mod cron;
 mod diff;
+mod env;
+mod handler;
+mod job;
+mod limits;
 mod meta;
 mod names;
 mod network;
 mod path;
 mod pod;
+mod resources;
 mod scheduling;
+mod security;
 mod service;
 mod storage;
 mod volume;
@@ -21,6 +30,7 @@ pub use path::Path;
 
 use super::{FieldError, Part};
 use crate::object::Object;
+use crate::object::dynamic::DynamicObject;
 use serde_json::{Value, json};
 
 /// The errors found so far.
@@ -36,6 +46,18 @@ impl Errors {
         self.0.push(FieldError::invalid(path.to_string(), &value.into(), detail));
     }
 
+    /// `Invalid value` of a struct: `shown` is its JSON, with the fields in the server's own order.
+    fn raw(&mut self, path: Path, shown: &str, detail: &str) {
+        let message = format!("Invalid value: {shown}: {detail}");
+        self.0.push(FieldError { field: path.to_string(), reason: "FieldValueInvalid", message });
+    }
+
+    /// `Invalid value` that does not show the value.
+    fn plain(&mut self, path: Path, detail: &str) {
+        let message = format!("Invalid value: {detail}");
+        self.0.push(FieldError { field: path.to_string(), reason: "FieldValueInvalid", message });
+    }
+
     fn forbidden(&mut self, path: Path, detail: impl AsRef<str>) {
         self.0.push(FieldError::forbidden(path.to_string(), detail));
     }
@@ -44,12 +66,37 @@ impl Errors {
         self.0.push(FieldError::duplicate(path.to_string(), &value.into()));
     }
 
+    /// `Duplicate value` of a struct, shown as the server has it.
+    fn duplicate_raw(&mut self, path: Path, shown: &str) {
+        let message = format!("Duplicate value: {shown}");
+        self.0.push(FieldError { field: path.to_string(), reason: "FieldValueDuplicate", message });
+    }
+
     fn not_found(&mut self, path: Path, value: &str) {
         self.0.push(FieldError::not_found(path.to_string(), &json!(value)));
     }
 
     fn unsupported(&mut self, path: Path, value: &str, supported: &[&str]) {
         self.0.push(FieldError::unsupported(path.to_string(), &json!(value), supported));
+    }
+
+    fn too_many(&mut self, path: Path, there: usize, limit: usize) {
+        let message = format!("Too many: {there}: must have at most {limit} items");
+        self.0.push(FieldError { field: path.to_string(), reason: "FieldValueTooMany", message });
+    }
+
+    /// Text that must be there.
+    fn needed(&mut self, path: Path, text: &str) {
+        if text.is_empty() {
+            self.required(path, "");
+        }
+    }
+
+    /// Text that is one of `supported` if it is there.
+    fn supported(&mut self, path: Path, value: Option<&str>, supported: &[&str]) {
+        if let Some(value) = value.filter(|v| !supported.contains(v)) {
+            self.unsupported(path, value, supported);
+        }
     }
 
     fn too_long(&mut self, path: Path, limit: usize) {
@@ -91,8 +138,10 @@ pub fn create(object: &Object) -> Vec<FieldError> {
     let mut errors = Errors::default();
     meta::create(object, &mut errors);
     spec(object, &mut errors);
-    if let Object::Pod(pod) = object {
-        pod::create_only(pod, &mut errors);
+    match object {
+        Object::Pod(pod) => pod::create_only(pod, &mut errors),
+        Object::Dynamic(o) if is_runtime(o) => classes::runtime(o, None, &mut errors),
+        _ => {}
     }
     errors.0
 }
@@ -103,7 +152,7 @@ pub fn update(object: &Object, old: &Object, part: Part) -> Vec<FieldError> {
         return Vec::new();
     }
     let mut errors = Errors::default();
-    meta::update(object, &mut errors);
+    meta::update(object, old, &mut errors);
     match (object, old) {
         (Object::Pod(new), Object::Pod(old)) => pod::update(new, old, &mut errors),
         (Object::Service(new), Object::Service(old)) => {
@@ -118,20 +167,26 @@ pub fn update(object: &Object, old: &Object, part: Part) -> Vec<FieldError> {
     errors.0
 }
 
+fn is_runtime(object: &DynamicObject) -> bool {
+    let info = object.kind.info();
+    (info.group, info.kind) == ("node.k8s.io", "RuntimeClass")
+}
+
 fn spec(object: &Object, errors: &mut Errors) {
     match object {
         Object::Pod(o) => {
-            let spec = Path::new("spec");
-            pod::spec(&o.spec, spec, errors);
+            let path = Path::new("spec");
+            pod::spec(&o.spec, path, errors);
+            pod::pod_only(o, path, errors);
         }
         Object::Deployment(o) => workload::deployment(o, errors),
         Object::ReplicaSet(o) => workload::replica_set(o, errors),
         Object::ReplicationController(o) => workload::replication_controller(o, errors),
         Object::DaemonSet(o) => workload::daemon_set(o, errors),
         Object::StatefulSet(o) => workload::stateful_set(o, errors),
-        Object::Job(o) => workload::job(o, errors),
-        Object::CronJob(o) => workload::cron_job(o, errors),
-        Object::HorizontalPodAutoscaler(o) => workload::autoscaler(o, errors),
+        Object::Job(o) => job::job(o, errors),
+        Object::CronJob(o) => cron::cron_job(o, errors),
+        Object::HorizontalPodAutoscaler(o) => autoscaler::autoscaler(o, errors),
         Object::PodDisruptionBudget(o) => workload::budget(o, errors),
         Object::Service(o) => service::service(o, errors),
         Object::Ingress(o) => network::ingress(o, errors),
@@ -141,13 +196,22 @@ fn spec(object: &Object, errors: &mut Errors) {
         Object::StorageClass(o) => storage::class(o, errors),
         Object::ConfigMap(o) => config::config_map(o, errors),
         Object::Secret(o) => config::secret(o, errors),
-        Object::LimitRange(o) => config::limit_range(o, errors),
+        Object::LimitRange(o) => limits::limit_range(o, errors),
         Object::ResourceQuota(o) => config::quota(o, errors),
         Object::Role(o) => config::rules(o.rules.as_deref(), false, errors),
         Object::ClusterRole(o) => config::rules(o.rules.as_deref(), true, errors),
         Object::RoleBinding(o) => config::binding(&o.role_ref, o.subjects.as_deref(), errors),
         Object::ClusterRoleBinding(o) => config::binding(&o.role_ref, o.subjects.as_deref(), errors),
         Object::Node(o) => scheduling::node(o, errors),
+        Object::PriorityClass(o) => classes::priority(o, errors),
+        Object::IngressClass(o) => classes::ingress(o, errors),
+        Object::Lease(o) => classes::lease(o, errors),
+        Object::EndpointSlice(o) => classes::slice(o, errors),
+        Object::PodTemplate(o) => {
+            if let Some(template) = &o.template {
+                pod::template(template, Path::new("template"), errors);
+            }
+        }
         _ => {}
     }
 }
@@ -178,13 +242,22 @@ fn changes(object: &Object, old: &Object, errors: &mut Errors) {
         (Object::StatefulSet(new), Object::StatefulSet(old)) => {
             workload::stateful_set_update(new, old, errors);
         }
-        (Object::Job(new), Object::Job(old)) => workload::job_update(new, old, errors),
+        (Object::Job(new), Object::Job(old)) => job::update(new, old, errors),
         (Object::PersistentVolume(new), Object::PersistentVolume(old)) => {
             storage::volume_update(new, old, errors);
         }
         (Object::PersistentVolumeClaim(new), Object::PersistentVolumeClaim(old)) => {
             storage::claim_update(new, old, errors);
         }
+        (Object::PriorityClass(new), Object::PriorityClass(old)) => {
+            classes::priority_update(new, old, errors);
+        }
+        (Object::IngressClass(new), Object::IngressClass(old)) => classes::ingress_update(new, old, errors),
+        (Object::EndpointSlice(new), Object::EndpointSlice(old)) => classes::slice_update(new, old, errors),
+        (Object::Dynamic(new), Object::Dynamic(old)) if is_runtime(new) => {
+            classes::runtime(new, Some(old), errors);
+        }
+        (Object::ResourceQuota(new), Object::ResourceQuota(old)) => config::quota_update(new, old, errors),
         (Object::StorageClass(new), Object::StorageClass(old)) => storage::class_update(new, old, errors),
         (Object::ConfigMap(new), Object::ConfigMap(old)) => config::config_map_update(new, old, errors),
         (Object::Secret(new), Object::Secret(old)) => config::secret_update(new, old, errors),

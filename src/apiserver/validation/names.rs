@@ -203,6 +203,37 @@ pub fn ip(text: &str) -> Wrong {
     vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()]
 }
 
+/// What makes an address unfit to send traffic to.
+pub fn special_ip(text: &str) -> Wrong {
+    let Ok(ip) = text.parse::<std::net::IpAddr>() else { return Wrong::new() };
+    let v6 =
+        |first: u16, mask: u16| matches!(ip, std::net::IpAddr::V6(ip) if ip.segments()[0] & mask == first);
+    let v4 = |test: fn(&std::net::Ipv4Addr) -> bool| matches!(ip, std::net::IpAddr::V4(ip) if test(&ip));
+    let rules = [
+        (ip.is_unspecified(), format!("may not be unspecified ({text})")),
+        (ip.is_loopback(), "may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned()),
+        (
+            v4(std::net::Ipv4Addr::is_link_local) || v6(0xfe80, 0xffc0),
+            "may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned(),
+        ),
+        (
+            v4(|ip| ip.octets()[..3] == [224, 0, 0]) || v6(0xff02, 0xff0f),
+            "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned(),
+        ),
+    ];
+    rules.into_iter().filter_map(|(bad, why)| bad.then_some(why)).collect()
+}
+
+/// The first address of a network and the bits of its prefix, widened to those of IPv6.
+pub fn network(text: &str) -> Option<(u128, u32)> {
+    let (ip, bits) = text.split_once('/')?;
+    let (ip, wider) = match ip.parse().ok()? {
+        std::net::IpAddr::V4(ip) => (u128::from(u32::from(ip)) | 0xffff_0000_0000, 96),
+        std::net::IpAddr::V6(ip) => (u128::from(ip), 0),
+    };
+    Some((ip, bits.parse::<u32>().ok()? + wider))
+}
+
 /// A network.
 pub fn cidr(text: &str) -> Wrong {
     let ok = text.split_once('/').is_some_and(|(ip, bits)| {

@@ -15,7 +15,7 @@ pub fn ingress(o: &Ingress, errors: &mut Errors) {
     let rules = spec.rules.as_deref().unwrap_or_default();
     if rules.is_empty() && spec.default_backend.is_none() {
         let why = "either `defaultBackend` or `rules` must be specified";
-        errors.invalid(SPEC, json!(rules), why);
+        errors.invalid(SPEC, json!(spec.rules), why);
     }
     if let Some(backend) = &spec.default_backend {
         self::backend(backend, SPEC.child("defaultBackend"), errors);
@@ -126,6 +126,10 @@ pub fn policy(o: &NetworkPolicy, errors: &mut Errors) {
         ports(rule.ports.as_deref(), path.child("ports"), errors);
         peers(rule.to.as_deref(), path.child("to"), errors);
     }
+    if spec.policy_types.as_ref().is_some_and(|t| t.len() > 2) {
+        errors.forbidden(SPEC.child("policyTypes"), "may not specify more than two policyTypes");
+        return;
+    }
     for (index, type_) in spec.policy_types.iter().flatten().enumerate() {
         if !matches!(type_.as_str(), "Ingress" | "Egress") {
             let list = SPEC.child("policyTypes");
@@ -146,10 +150,19 @@ fn ports(ports: Option<&[NetworkPolicyPort]>, path: Path, errors: &mut Errors) {
                 for why in names::port_or_name(number) {
                     errors.invalid(path.child("port"), json!(number), why);
                 }
-                if let (IntOrString::Int(first), Some(end)) = (number, port.end_port)
-                    && end < *first
-                {
-                    errors.invalid(path.child("endPort"), *first, "must be greater than or equal to `port`");
+                let Some(end) = port.end_port else { continue };
+                let path = path.child("endPort");
+                match number {
+                    IntOrString::Int(first) if end < *first => {
+                        errors.invalid(path, *first, "must be greater than or equal to `port`");
+                    }
+                    IntOrString::Int(_) => {}
+                    IntOrString::String(_) => {
+                        errors.invalid(path, end, "may not be specified when `port` is non-numeric");
+                    }
+                }
+                for why in names::port(i64::from(end)) {
+                    errors.invalid(path, end, why);
                 }
             }
             None if port.end_port.is_some() => {
@@ -178,6 +191,18 @@ fn peers(peers: Option<&[NetworkPolicyPeer]>, path: Path, errors: &mut Errors) {
                 errors.required(block_path.child("cidr"), "");
             } else {
                 errors.all(block_path.child("cidr"), &block.cidr, names::cidr(&block.cidr));
+            }
+            let whole = names::network(&block.cidr);
+            for (index, except) in block.except.iter().flatten().enumerate() {
+                let list = block_path.child("except");
+                let path = list.index(index);
+                errors.all(path, except, names::cidr(except));
+                if let (Some((whole, bits)), Some((part, more))) = (whole, names::network(except)) {
+                    let outside = bits > 0 && (whole ^ part) >> (128 - bits) != 0;
+                    if outside || more <= bits {
+                        errors.invalid(path, except.as_str(), "must be a strict subset of `cidr`");
+                    }
+                }
             }
         }
         match (selects, peer.ip_block.is_some()) {

@@ -121,12 +121,7 @@ fn sources(spec: &PersistentVolumeSpec, errors: &mut Errors) {
     }
     if let Some(source) = &spec.csi {
         let path = SPEC.child("csi");
-        if source.driver.is_empty() {
-            errors.required(path.child("driver"), "");
-        } else {
-            let lower = source.driver.to_lowercase();
-            errors.all(path.child("driver"), &source.driver, names::subdomain(&lower));
-        }
+        pod_volume::csi_driver(&source.driver, path, errors);
         if source.volume_handle.is_empty() {
             errors.required(path.child("volumeHandle"), "");
         }
@@ -150,7 +145,8 @@ pub fn volume_update(new: &PersistentVolume, old: &PersistentVolume, errors: &mu
     if let (Some(before), now) = (&old.node_affinity, &new.node_affinity)
         && now.as_ref() != Some(before)
     {
-        errors.invalid(SPEC.child("nodeAffinity"), json!(now), "field is immutable");
+        let why = "field is immutable, except for updating from beta label to GA";
+        errors.invalid(SPEC.child("nodeAffinity"), json!(now), why);
     }
 }
 
@@ -160,7 +156,8 @@ pub fn claim(o: &PersistentVolumeClaim, errors: &mut Errors) {
     claim_spec(spec, SPEC, errors);
 }
 
-fn claim_spec(spec: &PersistentVolumeClaimSpec, path: Path, errors: &mut Errors) {
+/// The spec of a claim, by itself or in a template.
+pub fn claim_spec(spec: &PersistentVolumeClaimSpec, path: Path, errors: &mut Errors) {
     let modes = spec.access_modes.as_deref().unwrap_or_default();
     if modes.is_empty() {
         errors.required(path.child("accessModes"), "at least 1 access mode is required");
@@ -181,6 +178,22 @@ fn claim_spec(spec: &PersistentVolumeClaimSpec, path: Path, errors: &mut Errors)
         errors.all(path.child("storageClassName"), class, names::subdomain(class));
     }
     volume_mode(spec.volume_mode.as_deref(), path.child("volumeMode"), errors);
+    for (field, group, kind, name) in [
+        ("dataSource", spec.data_source.as_ref().map(|s| (&s.api_group, &s.kind, &s.name))),
+        ("dataSourceRef", spec.data_source_ref.as_ref().map(|s| (&s.api_group, &s.kind, &s.name))),
+    ]
+    .into_iter()
+    .filter_map(|(field, source)| source.map(|(group, kind, name)| (field, group, kind, name)))
+    {
+        let path = path.child(field);
+        errors.needed(path.child("name"), name);
+        errors.needed(path.child("kind"), kind);
+        let group = group.as_deref().unwrap_or("");
+        if group.is_empty() && kind != "PersistentVolumeClaim" {
+            let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+            errors.invalid(path.child("kind"), kind.as_str(), why);
+        }
+    }
 }
 
 const CLAIM_IMMUTABLE: &str = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
@@ -203,7 +216,6 @@ pub fn claim_update(new: &PersistentVolumeClaim, old: &PersistentVolumeClaim, er
     }
     if same != *before {
         errors.forbidden(SPEC, format!("{CLAIM_IMMUTABLE}\n{}", diff::claim_spec(before, &same)));
-        return;
     }
     let asked = storage(spec.resources.as_ref().and_then(|r| r.requests.as_ref()));
     let earlier = storage(before.resources.as_ref().and_then(|r| r.requests.as_ref()));
@@ -212,7 +224,7 @@ pub fn claim_update(new: &PersistentVolumeClaim, old: &PersistentVolumeClaim, er
         let path = SPEC.child("resources");
         let path = path.child("requests");
         let (asked, earlier) = (quantity::of(asked).nano, quantity::of(earlier).nano);
-        if asked < earlier && there.is_none_or(|t| asked < quantity::of(t).nano) {
+        if asked < earlier && asked <= there.map_or(0, |t| quantity::of(t).nano) {
             errors.forbidden(path.child("storage"), "field can not be less than status.capacity");
         }
     }

@@ -187,3 +187,282 @@ fn immutable_fields() {
     let expected = "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n@@ -6,7 +6,7 @@\n  \"Resources\": {\n   \"Limits\": null,\n   \"Requests\": {\n-   \"storage\": \"1Gi\"\n+   \"storage\": \"512Mi\"\n   }\n  },\n  \"VolumeName\": \"\",\n";
     assert_eq!(update(Kind::PersistentVolumeClaim, claim("1Gi"), claim("512Mi")), [expected]);
 }
+
+/// A whole pod, from its container and the rest of its spec.
+#[allow(clippy::needless_pass_by_value)]
+fn pod_with(container: Value, rest: Value) -> Value {
+    let mut value = pod(container);
+    for (key, inner) in rest.as_object().unwrap() {
+        value["spec"][key] = inner.clone();
+    }
+    value
+}
+
+#[test]
+fn containers_of_every_sort() {
+    let none = json!({});
+    let c = "spec.containers[0]";
+    for (container, rest, expected) in [
+        (
+            json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.nope"}}}]}),
+            none.clone(),
+            vec![format!(
+                "{c}.env[0].valueFrom.fieldRef.fieldPath: Invalid value: \"spec.nope\": error converting fieldPath: field label not supported: spec.nope"
+            )],
+        ),
+        (
+            json!({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.disk"}}}]}),
+            none.clone(),
+            vec![format!(
+                "{c}.env[0].valueFrom.resourceFieldRef.resource: Unsupported value: \"limits.disk\": supported values: \"limits.cpu\", \"limits.ephemeral-storage\", \"limits.memory\", \"requests.cpu\", \"requests.ephemeral-storage\", \"requests.memory\""
+            )],
+        ),
+        (
+            json!({"envFrom": [{}]}),
+            none.clone(),
+            vec![format!("{c}.envFrom: Invalid value: \"\": must specify one of: `configMapRef` or `secretRef`")],
+        ),
+        (
+            json!({"livenessProbe": {"exec": {"command": ["a"]}, "httpGet": {"port": 0}}}),
+            none.clone(),
+            vec![format!("{c}.livenessProbe.httpGet: Forbidden: may not specify more than 1 handler type")],
+        ),
+        (
+            json!({"lifecycle": {"preStop": {"sleep": {"seconds": 40}}}}),
+            none.clone(),
+            vec![format!(
+                "{c}.lifecycle.preStop.sleep: Invalid value: 40: must be non-negative and less than terminationGracePeriodSeconds (30)"
+            )],
+        ),
+        (
+            json!({"resources": {"requests": {"example.com/gpu": "1"}}}),
+            none.clone(),
+            vec![format!("{c}.resources.limits: Required value: Limit must be set for non overcommitable resources")],
+        ),
+        (
+            json!({"resources": {"limits": {"hugepages-2Mi": "3Mi"}}}),
+            none.clone(),
+            vec![
+                format!(
+                    "{c}.resources.limits[hugepages-2Mi]: Invalid value: \"3Mi\": 3Mi is not positive integer multiple of hugepages-2Mi"
+                ),
+                format!(
+                    "{c}.resources.requests[hugepages-2Mi]: Invalid value: \"3Mi\": 3Mi is not positive integer multiple of hugepages-2Mi"
+                ),
+                format!("{c}.resources: Forbidden: HugePages require cpu or memory"),
+            ],
+        ),
+        (
+            json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": false}}),
+            none.clone(),
+            vec![format!(
+                "{c}.securityContext: Invalid value: {{\"Capabilities\":null,\"Privileged\":true,\"SELinuxOptions\":null,\"WindowsOptions\":null,\"RunAsUser\":null,\"RunAsGroup\":null,\"RunAsNonRoot\":null,\"ReadOnlyRootFilesystem\":null,\"AllowPrivilegeEscalation\":false,\"ProcMount\":null,\"SeccompProfile\":null,\"AppArmorProfile\":null}}: cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
+            )],
+        ),
+        (
+            json!({}),
+            json!({"initContainers": [{"name": "c", "image": "x", "readinessProbe": {"exec": {"command": ["a"]}}}]}),
+            vec![
+                "spec.initContainers[0].name: Duplicate value: \"c\"".to_owned(),
+                "spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always".to_owned(),
+            ],
+        ),
+    ] {
+        assert_eq!(messages(Kind::Pod, pod_with(container, rest)), expected);
+    }
+}
+
+#[test]
+fn the_rest_of_a_pod() {
+    for (rest, expected) in [
+        (
+            json!({"dnsPolicy": "None"}),
+            "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None",
+        ),
+        (
+            json!({"schedulingGates": [{"name": "a/b"}, {"name": "a/b"}]}),
+            "spec.schedulingGates[1]: Duplicate value: \"a/b\"",
+        ),
+        (
+            json!({"topologySpreadConstraints": [{"maxSkew": 0, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]}),
+            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
+        ),
+        (
+            json!({"tolerations": [{"key": "a", "operator": "Exists", "value": "x"}]}),
+            "spec.tolerations[0].operator: Invalid value: {\"Key\":\"a\",\"Operator\":\"Exists\",\"Value\":\"x\",\"Effect\":\"\",\"TolerationSeconds\":null}: value must be empty when `operator` is 'Exists'",
+        ),
+        (
+            json!({"securityContext": {"seccompProfile": {"type": "Localhost"}}}),
+            "spec.securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost",
+        ),
+        (
+            json!({"os": {"name": "plan9"}}),
+            "spec.os: Unsupported value: \"plan9\": supported values: \"linux\", \"windows\"",
+        ),
+        (
+            json!({"ephemeralContainers": [{"name": "e", "image": "x"}]}),
+            "spec.ephemeralContainers: Forbidden: cannot be set on create",
+        ),
+        (
+            json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                {"matchFields": [{"key": "metadata.uid", "operator": "In", "values": ["a"]}]}]}}}}),
+            "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key: Invalid value: \"metadata.uid\": not a valid field selector key",
+        ),
+        (
+            json!({"volumes": [{"name": "v", "emptyDir": {}, "secret": {"secretName": "s"}}]}),
+            "spec.volumes[0].secret: Forbidden: may not specify more than 1 volume type",
+        ),
+        (
+            json!({"volumes": [{"name": "v", "configMap": {"name": "m", "items": [{"key": "k", "path": "..x"}]}}]}),
+            "spec.volumes[0].configMap.items[0].path: Invalid value: \"..x\": must not start with '..'",
+        ),
+        (
+            json!({"hostNetwork": true, "containers": [{"name": "c", "image": "x", "ports": [{"containerPort": 80, "hostPort": 81}]}]}),
+            "spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true",
+        ),
+    ] {
+        assert_eq!(messages(Kind::Pod, pod_with(json!({}), rest)), [expected]);
+    }
+}
+
+#[test]
+fn more_kinds() {
+    let job = |spec: Value| {
+        let mut value = json!({"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}}});
+        for (key, inner) in spec.as_object().unwrap() {
+            value["spec"][key] = inner.clone();
+        }
+        value
+    };
+    let cron = |key: &str, value: &str| {
+        let mut spec = json!({"schedule": "* * * * *", "jobTemplate": job(json!({}))});
+        spec[key] = json!(value);
+        json!({"spec": spec})
+    };
+    let ports = |ports: Value| json!({"spec": {"ports": ports}});
+    let mut wrong = Vec::new();
+    let autoscaler = |metric: Value| json!({"spec": {"maxReplicas": 2, "scaleTargetRef": {"kind": "Deployment", "name": "x"}, "metrics": [metric]}});
+    for (kind, value, expected) in [
+        (
+            Kind::Job,
+            job(json!({"completionMode": "Indexed", "parallelism": 2})),
+            "spec.completions: Required value: when completion mode is Indexed",
+        ),
+        (
+            Kind::Job,
+            job(json!({"backoffLimitPerIndex": 1})),
+            "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode",
+        ),
+        (
+            Kind::Job,
+            job(json!({"podFailurePolicy": {"rules": [{"action": "Ignore"}]}})),
+            "spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required",
+        ),
+        (
+            Kind::Job,
+            job(json!({"successPolicy": {"rules": [{"succeededCount": 1}]}})),
+            "spec.successPolicy: Invalid value: {\"Rules\":[{\"SucceededIndexes\":null,\"SucceededCount\":1}]}: requires indexed completion mode",
+        ),
+        (
+            Kind::Job,
+            job(
+                json!({"completionMode": "Indexed", "completions": 3, "successPolicy": {"rules": [{"succeededIndexes": "0-5"}]}}),
+            ),
+            "spec.successPolicy.rules[0].succeededIndexes: Invalid value: \"0-5\": error parsing succeededIndexes: too large index: \"5\"",
+        ),
+        (
+            Kind::CronJob,
+            cron("timeZone", "Mars/Olympus"),
+            "spec.timeZone: Invalid value: \"Mars/Olympus\": unknown time zone Mars/Olympus",
+        ),
+        (
+            Kind::CronJob,
+            cron("schedule", "TZ=UTC * * * * *"),
+            "spec.schedule: Invalid value: \"TZ=UTC * * * * *\": cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+        ),
+        (
+            Kind::Service,
+            ports(json!([{"name": "a", "port": 80}, {"name": "b", "port": 80}])),
+            "spec.ports[1]: Duplicate value: {\"Name\":\"\",\"Protocol\":\"TCP\",\"AppProtocol\":null,\"Port\":80,\"TargetPort\":0,\"NodePort\":0}",
+        ),
+        (
+            Kind::Service,
+            json!({"spec": {"ports": [{"port": 80}], "externalIPs": ["127.0.0.1"]}}),
+            "spec.externalIPs[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+        ),
+        (
+            Kind::HorizontalPodAutoscaler,
+            autoscaler(
+                json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}}),
+            ),
+            "spec.metrics[0].resource.target.averageUtilization: Required value: must set either a target raw value or a target utilization",
+        ),
+        (
+            Kind::HorizontalPodAutoscaler,
+            autoscaler(json!({"type": "Pods"})),
+            "spec.metrics[0].pods: Required value: must populate information for the given metric source",
+        ),
+        (
+            Kind::PriorityClass,
+            json!({"value": 2_000_000_000}),
+            "value: Forbidden: maximum allowed value of a user defined priority is 1000000000",
+        ),
+        (
+            Kind::LimitRange,
+            json!({"spec": {"limits": [{"type": "Container", "default": {"cpu": "1"}, "defaultRequest": {"cpu": "2"}}]}}),
+            "spec.limits[0].defaultRequest[cpu]: Invalid value: \"2\": default request value 2 is greater than default limit value 1",
+        ),
+        (
+            Kind::ResourceQuota,
+            json!({"spec": {"hard": {"secrets": "1"}, "scopes": ["BestEffort"]}}),
+            "spec.scopes: Invalid value: [\"BestEffort\"]: unsupported scope applied to resource",
+        ),
+        (
+            Kind::NetworkPolicy,
+            json!({"spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}]}]}}),
+            "spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: \"11.0.0.0/16\": must be a strict subset of `cidr`",
+        ),
+        (
+            Kind::PodDisruptionBudget,
+            json!({"spec": {"minAvailable": 1, "maxUnavailable": 1}}),
+            "spec: Invalid value: {\"MinAvailable\":1,\"Selector\":null,\"MaxUnavailable\":1,\"UnhealthyPodEvictionPolicy\":null}: minAvailable and maxUnavailable cannot be both set",
+        ),
+        (
+            Kind::RoleBinding,
+            json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
+                "subjects": [{"kind": "User", "name": "u", "apiGroup": "x"}]}),
+            "subjects[0].apiGroup: Unsupported value: \"x\": supported values: \"rbac.authorization.k8s.io\"",
+        ),
+        (
+            Kind::EndpointSlice,
+            json!({"addressType": "IPv4", "endpoints": [{"addresses": ["fe80::1"]}]}),
+            "endpoints[0].addresses[0]: Invalid value: \"fe80::1\": must be a valid IPv4 address",
+        ),
+    ] {
+        let found = messages(kind, value);
+        if found != [expected] {
+            wrong.push(format!("{kind:?}: {found:#?}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_an_update_may_not_do() {
+    let job = |image: &str| {
+        let mut object = Object::from_value(
+            Kind::Job,
+            json!({"spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"restartPolicy": "Never",
+                "containers": [{"name": "c", "image": image}]}}}}),
+        )
+        .unwrap();
+        defaults::apply(&mut object);
+        object
+    };
+    let errors = super::update(&job("y"), &job("x"), crate::apiserver::Part::Spec);
+    let said = errors.iter().find(|e| e.field == "spec.template").unwrap();
+    assert!(said.message.starts_with(
+        "Invalid value: {\"labels\":{\"a\":\"b\"},\"Spec\":{\"Volumes\":null,\"InitContainers\":null,\"Containers\":[{\"Name\":\"c\",\"Image\":\"y\","
+    ));
+    assert!(said.message.ends_with("}: field is immutable"), "{}", said.message);
+}

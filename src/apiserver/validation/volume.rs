@@ -1,7 +1,7 @@
 //! Validation of a pod's volumes.
 
-use super::container::inside;
-use super::{Errors, Path, names};
+use super::container::unreserved;
+use super::{Errors, Path, env, names};
 use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, KeyToPath, PodSpec, Volume, VolumeProjection};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -52,19 +52,19 @@ fn sources(volume: &Volume, path: Path, errors: &mut Errors) {
     }
     if let Some(source) = &volume.config_map {
         let path = path.child("configMap");
-        needed(&source.name, path.child("name"), errors);
+        errors.needed(path.child("name"), &source.name);
         mode(source.default_mode, path.child("defaultMode"), errors);
         items(source.items.as_deref(), path.child("items"), errors);
     }
     if let Some(source) = &volume.secret {
         let path = path.child("secret");
-        needed(source.secret_name.as_deref().unwrap_or(""), path.child("secretName"), errors);
+        errors.needed(path.child("secretName"), source.secret_name.as_deref().unwrap_or(""));
         mode(source.default_mode, path.child("defaultMode"), errors);
         items(source.items.as_deref(), path.child("items"), errors);
     }
     if let Some(source) = &volume.persistent_volume_claim {
         let path = path.child("persistentVolumeClaim");
-        needed(&source.claim_name, path.child("claimName"), errors);
+        errors.needed(path.child("claimName"), &source.claim_name);
     }
     if let Some(source) = &volume.nfs {
         nfs(&source.server, &source.path, path.child("nfs"), errors);
@@ -77,32 +77,44 @@ fn sources(volume: &Volume, path: Path, errors: &mut Errors) {
     if let Some(source) = &volume.projected {
         let path = path.child("projected");
         mode(source.default_mode, path.child("defaultMode"), errors);
-        for (index, source) in source.sources.iter().flatten().enumerate() {
-            let list = path.child("sources");
-            projection(source, list.index(index), errors);
-        }
+        projections(source.sources.as_deref().unwrap_or_default(), path, errors);
     }
     if let Some(source) = &volume.csi {
-        let path = path.child("csi");
-        if source.driver.is_empty() {
-            errors.required(path.child("driver"), "");
-        } else {
-            let lower = source.driver.to_lowercase();
-            errors.all(path.child("driver"), &source.driver, names::subdomain(&lower));
+        csi_driver(&source.driver, path.child("csi"), errors);
+    }
+    if let Some(source) = &volume.ephemeral {
+        let path = path.child("ephemeral");
+        match &source.volume_claim_template {
+            None => errors.required(path.child("volumeClaimTemplate"), ""),
+            Some(template) => {
+                let path = path.child("volumeClaimTemplate");
+                super::storage::claim_spec(&template.spec, path.child("spec"), errors);
+            }
         }
+    }
+    if let Some(source) = &volume.image {
+        let path = path.child("image");
+        let policy = source.pull_policy.as_deref();
+        errors.one_of(path.child("pullPolicy"), policy, &["Always", "IfNotPresent", "Never"]);
     }
 }
 
-fn needed(text: &str, path: Path, errors: &mut Errors) {
-    if text.is_empty() {
-        errors.required(path, "");
+/// The name of a CSI driver, of pods and of persistent volumes.
+pub fn csi_driver(driver: &str, path: Path, errors: &mut Errors) {
+    if driver.is_empty() {
+        errors.required(path.child("driver"), "");
+    } else {
+        if driver.len() > 63 {
+            errors.too_long(path.child("driver"), 63);
+        }
+        errors.all(path.child("driver"), driver, names::subdomain(&driver.to_lowercase()));
     }
 }
 
 /// The fields of an NFS volume, of pods and of persistent volumes.
 pub fn nfs(server: &str, share: &str, path: Path, errors: &mut Errors) {
-    needed(server, path.child("server"), errors);
-    needed(share, path.child("path"), errors);
+    errors.needed(path.child("server"), server);
+    errors.needed(path.child("path"), share);
     if !share.starts_with('/') {
         errors.invalid(path.child("path"), share, "must be an absolute path");
     }
@@ -133,12 +145,15 @@ fn mode(mode: Option<i32>, path: Path, errors: &mut Errors) {
 
 fn items(items: Option<&[KeyToPath]>, path: Path, errors: &mut Errors) {
     for (index, item) in items.into_iter().flatten().enumerate() {
-        let path = path.index(index);
-        needed(&item.key, path.child("key"), errors);
-        needed(&item.path, path.child("path"), errors);
-        inside(&item.path, path.child("path"), errors);
-        mode(item.mode, path.child("mode"), errors);
+        one_item(item, path.index(index), errors);
     }
+}
+
+fn one_item(item: &KeyToPath, path: Path, errors: &mut Errors) {
+    errors.needed(path.child("key"), &item.key);
+    errors.needed(path.child("path"), &item.path);
+    unreserved(&item.path, path.child("path"), errors);
+    mode(item.mode, path.child("mode"), errors);
 }
 
 const VOLUME_FIELDS: &[&str] =
@@ -146,67 +161,72 @@ const VOLUME_FIELDS: &[&str] =
 
 fn downward(items: Option<&[DownwardAPIVolumeFile]>, path: Path, errors: &mut Errors) {
     for item in items.into_iter().flatten() {
-        needed(&item.path, path.child("path"), errors);
-        inside(&item.path, path.child("path"), errors);
-        mode(item.mode, path.child("mode"), errors);
+        errors.needed(path.child("path"), &item.path);
+        unreserved(&item.path, path.child("path"), errors);
         match (&item.field_ref, &item.resource_field_ref) {
-            (Some(field), None) => {
-                let text = field.field_path.as_str();
-                let subscript =
-                    text.starts_with("metadata.labels['") || text.starts_with("metadata.annotations['");
-                if !subscript && !VOLUME_FIELDS.contains(&text) {
-                    let field = path.child("fieldRef");
-                    errors.unsupported(field.child("fieldPath"), text, VOLUME_FIELDS);
+            (Some(field), resource) => {
+                env::field_ref(field, VOLUME_FIELDS, path.child("fieldRef"), errors);
+                if resource.is_some() {
+                    let why = "fieldRef and resourceFieldRef can not be specified simultaneously";
+                    errors.invalid(path, "resource", why);
                 }
             }
-            (None, Some(_)) => {}
-            (Some(_), Some(_)) => errors.invalid(
-                path,
-                "resource",
-                "fieldRef and resourceFieldRef can not be specified simultaneously",
-            ),
+            (None, Some(resource)) => {
+                env::resource_ref(resource, true, path.child("resourceFieldRef"), errors);
+            }
             (None, None) => errors.required(path, "one of fieldRef and resourceFieldRef is required"),
         }
+        mode(item.mode, path.child("mode"), errors);
     }
 }
 
-fn projection(source: &VolumeProjection, path: Path, errors: &mut Errors) {
-    let mut sources = 0;
-    if let Some(secret) = &source.secret {
-        sources += 1;
-        let path = path.child("secret");
-        needed(&secret.name, path.child("name"), errors);
-        items(secret.items.as_deref(), path.child("items"), errors);
-    }
-    if let Some(map) = &source.config_map {
-        sources += 1;
-        let path = path.child("configMap");
-        needed(&map.name, path.child("name"), errors);
-        items(map.items.as_deref(), path.child("items"), errors);
-    }
-    if let Some(api) = &source.downward_api {
-        sources += 1;
-        downward(api.items.as_deref(), path.child("downwardAPI"), errors);
-    }
-    if let Some(token) = &source.service_account_token {
-        sources += 1;
-        let path = path.child("serviceAccountToken");
-        if token.expiration_seconds.is_some_and(|s| s < 600) {
-            let value = token.expiration_seconds.unwrap_or(0);
-            errors.invalid(
-                path.child("expirationSeconds"),
-                value,
-                "may not specify a duration less than 10 minutes",
-            );
+/// The sources of a projected volume: none writes a file that another has written.
+fn projections<'a>(sources: &'a [VolumeProjection], path: Path, errors: &mut Errors) {
+    let mut files: BTreeSet<&'a str> = BTreeSet::new();
+    for (index, source) in sources.iter().enumerate() {
+        let list = path.child("sources");
+        let at = list.index(index);
+        let mut count = 0;
+        let secret = source.secret.as_ref().map(|s| ("secret", &s.name, s.items.as_deref()));
+        let map = source.config_map.as_ref().map(|s| ("configMap", &s.name, s.items.as_deref()));
+        for (field, name, list) in [secret, map].into_iter().flatten() {
+            count += 1;
+            let at = at.child(field);
+            errors.needed(at.child("name"), name);
+            for (index, item) in list.into_iter().flatten().enumerate() {
+                let list = at.child("items");
+                one_item(item, list.index(index), errors);
+                if !item.path.is_empty() && !files.insert(&item.path) {
+                    errors.invalid(path, name.as_str(), "conflicting duplicate paths");
+                }
+            }
         }
-        needed(&token.path, path.child("path"), errors);
-        inside(&token.path, path.child("path"), errors);
-    }
-    sources +=
-        usize::from(source.cluster_trust_bundle.is_some()) + usize::from(source.pod_certificate.is_some());
-    match sources {
-        0 => errors.required(path, "must specify a volume type"),
-        1 => {}
-        _ => errors.forbidden(path, "may not specify more than 1 volume type per source"),
+        if let Some(api) = &source.downward_api {
+            count += 1;
+            downward(api.items.as_deref(), at.child("downwardAPI"), errors);
+            for item in api.items.iter().flatten().filter(|i| !i.path.is_empty()) {
+                if !files.insert(&item.path) {
+                    errors.invalid(path, item.path.as_str(), "conflicting duplicate paths");
+                }
+            }
+        }
+        if let Some(token) = &source.service_account_token {
+            count += 1;
+            let token_at = at.child("serviceAccountToken");
+            let at = token_at.child("expirationSeconds");
+            let seconds = token.expiration_seconds.unwrap_or(3600);
+            if seconds < 600 {
+                errors.invalid(at, seconds, "may not specify a duration less than 10 minutes");
+            } else if seconds > 1 << 32 {
+                errors.invalid(at, seconds, "may not specify a duration larger than 2^32 seconds");
+            }
+            errors.needed(path.child("path"), &token.path);
+            unreserved(&token.path, path.child("path"), errors);
+        }
+        count += usize::from(source.cluster_trust_bundle.is_some())
+            + usize::from(source.pod_certificate.is_some());
+        if count > 1 {
+            errors.forbidden(at, "may not specify more than 1 volume type per source");
+        }
     }
 }

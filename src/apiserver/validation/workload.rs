@@ -1,9 +1,7 @@
-//! Validation of the workload kinds, autoscalers and disruption budgets.
+//! Validation of the workload kinds that run for ever, and of disruption budgets.
 
 use super::{Errors, Path, names, pod};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
 use k8s_openapi::api::core::v1::{PodTemplateSpec, ReplicationController};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -19,19 +17,28 @@ pub fn selector(selector: &LabelSelector, path: Path, errors: &mut Errors) {
     for (index, expression) in selector.match_expressions.iter().flatten().enumerate() {
         let list = path.child("matchExpressions");
         let path = list.index(index);
-        let count = expression.values.as_ref().map_or(0, Vec::len);
-        match expression.operator.as_str() {
-            "In" | "NotIn" if count == 0 => {
-                errors.required(path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'");
-            }
-            "Exists" | "DoesNotExist" if count > 0 => {
-                let why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-                errors.forbidden(path.child("values"), why);
-            }
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            other => errors.invalid(path.child("operator"), other, "not a valid selector operator"),
-        }
+        let values = expression.values.as_deref().unwrap_or_default();
+        operator(&expression.operator, values, path, errors);
         errors.all(path.child("key"), &expression.key, names::qualified(&expression.key));
+        for (index, value) in values.iter().enumerate() {
+            let list = path.child("values");
+            errors.all(list.index(index), value, names::label_value(value));
+        }
+    }
+}
+
+/// An operator of a selector, and whether it has the values that it needs.
+pub fn operator(operator: &str, values: &[String], path: Path, errors: &mut Errors) {
+    match operator {
+        "In" | "NotIn" if values.is_empty() => {
+            errors.required(path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'");
+        }
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
+            let why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+            errors.forbidden(path.child("values"), why);
+        }
+        "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+        other => errors.invalid(path.child("operator"), other, "not a valid selector operator"),
     }
 }
 
@@ -253,11 +260,14 @@ pub fn daemon_set(o: &DaemonSet, errors: &mut Errors) {
 
 pub fn stateful_set(o: &StatefulSet, errors: &mut Errors) {
     let Some(spec) = &o.spec else { return };
-    errors.one_of(
-        SPEC.child("podManagementPolicy"),
-        spec.pod_management_policy.as_deref(),
-        &["OrderedReady", "Parallel"],
-    );
+    match spec.pod_management_policy.as_deref().unwrap_or("") {
+        "" => errors.required(SPEC.child("podManagementPolicy"), ""),
+        "OrderedReady" | "Parallel" => {}
+        other => {
+            let why = "must be 'OrderedReady' or 'Parallel'";
+            errors.invalid(SPEC.child("podManagementPolicy"), other, why);
+        }
+    }
     let path = SPEC.child("updateStrategy");
     let strategy = spec.update_strategy.clone().unwrap_or_default();
     match strategy.type_.as_deref().unwrap_or("") {
@@ -282,7 +292,13 @@ pub fn stateful_set(o: &StatefulSet, errors: &mut Errors) {
         }
         other => {
             let why = "must be 'RollingUpdate' or 'OnDelete'";
-            errors.invalid(path, json!({"type": other}), why);
+            errors.raw(path, &format!("{{\"Type\":{},\"RollingUpdate\":null}}", json!(other)), why);
+        }
+    }
+    if let Some(policy) = &spec.persistent_volume_claim_retention_policy {
+        let path = SPEC.child("persistentVolumeClaimRetentionPolicy");
+        for (field, policy) in [("whenDeleted", &policy.when_deleted), ("whenScaled", &policy.when_scaled)] {
+            errors.supported(path.child(field), policy.as_deref(), &["Retain", "Delete"]);
         }
     }
     counts(
@@ -293,6 +309,9 @@ pub fn stateful_set(o: &StatefulSet, errors: &mut Errors) {
         ],
         errors,
     );
+    if let Some(start) = spec.ordinals.as_ref().and_then(|o| o.start) {
+        errors.not_negative(SPEC.child("ordinals.start"), Some(i64::from(start)));
+    }
     workload_selector(&spec.selector, &spec.template, errors);
     // The pod's own spec is validated with each pod: its mounts may name claims that are not among its volumes yet.
     runs_for_ever(&spec.template, "activeDeadlineSeconds in StatefulSet is not Supported", errors);
@@ -316,175 +335,10 @@ pub fn selector_stays(new: Option<&LabelSelector>, old: Option<&LabelSelector>, 
     errors.immutable(SPEC.child("selector"), &new, &old);
 }
 
-pub fn job(o: &Job, errors: &mut Errors) {
-    if let Some(spec) = &o.spec {
-        job_spec(spec, SPEC, errors);
-    }
-}
-
-fn job_spec(spec: &JobSpec, path: Path, errors: &mut Errors) {
-    for (field, value) in [
-        ("parallelism", spec.parallelism.map(i64::from)),
-        ("completions", spec.completions.map(i64::from)),
-        ("activeDeadlineSeconds", spec.active_deadline_seconds),
-        ("backoffLimit", spec.backoff_limit.map(i64::from)),
-        ("ttlSecondsAfterFinished", spec.ttl_seconds_after_finished.map(i64::from)),
-    ] {
-        errors.not_negative(path.child(field), value);
-    }
-    let mode = spec.completion_mode.as_deref().unwrap_or("NonIndexed");
-    if !matches!(mode, "NonIndexed" | "Indexed") {
-        errors.unsupported(path.child("completionMode"), mode, &["NonIndexed", "Indexed"]);
-    }
-    if mode == "Indexed" && spec.completions.is_none() {
-        errors.required(path.child("completions"), "when completion mode is Indexed");
-    }
-    pod::template(&spec.template, path.child("template"), errors);
-    let policy = spec.template.spec.as_ref().and_then(|s| s.restart_policy.as_deref()).unwrap_or("Always");
-    if !matches!(policy, "OnFailure" | "Never") {
-        let template = path.child("template");
-        let pods = template.child("spec");
-        errors.required(pods.child("restartPolicy"), "valid values: \"OnFailure\", \"Never\"");
-    }
-}
-
-pub fn job_update(new: &Job, old: &Job, errors: &mut Errors) {
-    let (Some(new), Some(old)) = (&new.spec, &old.spec) else { return };
-    if new.completion_mode.as_deref() != Some("Indexed") || new.completions != new.parallelism {
-        errors.immutable(SPEC.child("completions"), &new.completions, &old.completions);
-    }
-    errors.immutable(SPEC.child("selector"), &new.selector, &old.selector);
-    let suspended = old.suspend == Some(true);
-    if !suspended {
-        errors.immutable(SPEC.child("template"), &new.template, &old.template);
-    }
-    errors.immutable(SPEC.child("completionMode"), &new.completion_mode, &old.completion_mode);
-    errors.immutable(SPEC.child("podFailurePolicy"), &new.pod_failure_policy, &old.pod_failure_policy);
-}
-
-pub fn cron_job(o: &CronJob, errors: &mut Errors) {
-    let spec = &o.spec;
-    if spec.schedule.is_empty() {
-        errors.required(SPEC.child("schedule"), "");
-    } else if let Some(why) = schedule_error(&spec.schedule) {
-        errors.invalid(SPEC.child("schedule"), spec.schedule.as_str(), why);
-    }
-    errors.not_negative(SPEC.child("startingDeadlineSeconds"), spec.starting_deadline_seconds);
-    errors.one_of(
-        SPEC.child("concurrencyPolicy"),
-        spec.concurrency_policy.as_deref(),
-        &["Allow", "Forbid", "Replace"],
-    );
-    counts(
-        &[
-            ("successfulJobsHistoryLimit", spec.successful_jobs_history_limit),
-            ("failedJobsHistoryLimit", spec.failed_jobs_history_limit),
-        ],
-        errors,
-    );
-    if let Some(job) = &spec.job_template.spec {
-        let path = SPEC.child("jobTemplate");
-        job_spec(job, path.child("spec"), errors);
-    }
-}
-
-/// What the schedule's parser (`robfig/cron`) says.
-fn schedule_error(schedule: &str) -> Option<String> {
-    if let Some(word) = schedule.strip_prefix('@') {
-        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        let every = word.strip_prefix("every ").is_some();
-        return (!known.contains(&word) && !every).then(|| format!("unrecognized descriptor: {schedule}"));
-    }
-    let fields: Vec<&str> = schedule.split_whitespace().collect();
-    if fields.len() != 5 {
-        return Some(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
-    }
-    let bounds = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
-    fields
-        .iter()
-        .zip(bounds)
-        .find_map(|(field, (low, high))| field.split(',').find_map(|part| range_error(part, low, high)))
-}
-
-fn range_error(part: &str, low: u32, high: u32) -> Option<String> {
-    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-    if let Some(step) = step {
-        match step.parse::<u32>() {
-            Ok(0) => return Some(format!("step of range should be a positive number: {part}")),
-            Ok(_) => {}
-            Err(_) => {
-                return Some(format!(
-                    "failed to parse int from {step}: strconv.Atoi: parsing \"{step}\": invalid syntax"
-                ));
-            }
-        }
-    }
-    if matches!(range, "*" | "?") {
-        return None;
-    }
-    let (from, to) = range.split_once('-').unwrap_or((range, range));
-    let named = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_alphabetic());
-    if named(from) && named(to) && low + high <= 13 {
-        return None;
-    }
-    for end in [from, to] {
-        let Ok(number) = end.parse::<u32>() else {
-            return Some(format!(
-                "failed to parse int from {end}: strconv.Atoi: parsing \"{end}\": invalid syntax"
-            ));
-        };
-        if number < low {
-            return Some(format!("beginning of range ({number}) below minimum ({low}): {part}"));
-        }
-        if number > high {
-            return Some(format!("end of range ({number}) above maximum ({high}): {part}"));
-        }
-    }
-    None
-}
-
-pub fn autoscaler(o: &HorizontalPodAutoscaler, errors: &mut Errors) {
-    let spec = &o.spec;
-    if let Some(min) = spec.min_replicas.filter(|n| *n < 1) {
-        errors.invalid(SPEC.child("minReplicas"), min, "must be greater than or equal to 1");
-    }
-    if spec.max_replicas < 1 {
-        errors.invalid(SPEC.child("maxReplicas"), spec.max_replicas, "must be greater than 0");
-    }
-    if spec.min_replicas.is_some_and(|min| min > spec.max_replicas) {
-        let why = "must be greater than or equal to `minReplicas`";
-        errors.invalid(SPEC.child("maxReplicas"), spec.max_replicas, why);
-    }
-    let path = SPEC.child("scaleTargetRef");
-    for (field, value) in [("kind", &spec.scale_target_ref.kind), ("name", &spec.scale_target_ref.name)] {
-        if value.is_empty() {
-            errors.required(path.child(field), "");
-        }
-    }
-    for (index, metric) in spec.metrics.iter().flatten().enumerate() {
-        let list = SPEC.child("metrics");
-        let path = list.index(index);
-        if let Some(resource) = &metric.resource {
-            let path = path.child("resource");
-            if resource.name.is_empty() {
-                errors.required(path.child("name"), "must specify a resource name");
-            }
-            if let Some(percent) = resource.target.average_utilization.filter(|p| *p < 1) {
-                let path = path.child("target");
-                errors.invalid(path.child("averageUtilization"), percent, "must be greater than 0");
-            }
-        }
-    }
-}
-
 pub fn budget(o: &PodDisruptionBudget, errors: &mut Errors) {
     let Some(spec) = &o.spec else { return };
     if spec.min_available.is_some() && spec.max_unavailable.is_some() {
-        let shown = json!({
-            "MinAvailable": spec.min_available, "Selector": spec.selector, "MaxUnavailable": spec.max_unavailable,
-            "UnhealthyPodEvictionPolicy": spec.unhealthy_pod_eviction_policy,
-        });
-        errors.invalid(SPEC, shown, "minAvailable and maxUnavailable cannot be both set");
+        errors.raw(SPEC, &super::diff::budget(spec), "minAvailable and maxUnavailable cannot be both set");
     }
     for (field, value) in [("minAvailable", &spec.min_available), ("maxUnavailable", &spec.max_unavailable)] {
         if let Some(value) = value {
