@@ -123,6 +123,39 @@ pub fn record(entries: &mut Vec<Entry>, writer: &Entry, change: &Comparison) {
         entries.push(Entry { fields: Arc::new(taken), ..writer.clone() });
     }
     entries.retain(|entry| !entry.fields.is_empty());
+    if !writer.applies {
+        cap(entries);
+    }
+}
+
+/// How many entries there may be of managers that update.
+const MOST_UPDATES: usize = 10;
+/// The manager that the oldest of them become (`structured-merge-diff` by way of `capmanagers.go`).
+const ANCIENT: &str = "ancient-changes";
+
+/// Merges the oldest entries of an API version into one, until there are not too many.
+fn cap(entries: &mut Vec<Entry>) {
+    let mut count = entries.iter().filter(|e| !e.applies).count();
+    if count <= MOST_UPDATES {
+        return;
+    }
+    let (mut kept, mut updates): (Vec<Entry>, Vec<Entry>) = entries.drain(..).partition(|e| e.applies);
+    updates.sort_by(|a, b| (a.time, &a.manager, &a.subresource).cmp(&(b.time, &b.manager, &b.subresource)));
+    let mut merged: Vec<Entry> = Vec::new();
+    for entry in updates {
+        match merged.iter_mut().find(|m| m.api_version == entry.api_version) {
+            Some(bucket) if count > MOST_UPDATES => {
+                bucket.manager = ANCIENT.into();
+                bucket.subresource = "".into();
+                bucket.fields = Arc::new(bucket.fields.union(&entry.fields));
+                bucket.time = entry.time;
+                count -= 1;
+            }
+            _ => merged.push(entry),
+        }
+    }
+    kept.extend(merged);
+    *entries = kept;
 }
 
 /// The component that makes objects of a kind, and the one that writes their status.
@@ -141,5 +174,32 @@ pub fn components(object: &Object) -> (&'static str, &'static str) {
             ("kube-controller-manager", "kube-controller-manager")
         }
         _ => ("kubeadm", "kube-controller-manager"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_updates_become_one_entry() {
+        let mut entries = Vec::new();
+        for number in 0..12_u64 {
+            let writer = Entry {
+                manager: format!("writer-{number}").into(),
+                applies: false,
+                api_version: "v1".into(),
+                subresource: "".into(),
+                time: SimTime(number),
+                fields: Arc::default(),
+            };
+            let field = json!({"f:data": {format!("f:{number}"): {}}});
+            let change = Comparison { added: FieldSet::from_value(&field), ..Comparison::default() };
+            record(&mut entries, &writer, &change);
+        }
+        assert_eq!(entries.len(), MOST_UPDATES);
+        let ancient = entries.iter().find(|e| &*e.manager == ANCIENT).unwrap();
+        assert_eq!(ancient.fields.to_value(), json!({"f:data": {"f:0": {}, "f:1": {}, "f:2": {}}}));
+        assert!(entries.iter().any(|e| &*e.manager == "writer-11"));
     }
 }
