@@ -127,7 +127,7 @@ impl ApiServer {
         }
         admission::admit_create(self, &mut object, origin)?;
         let mut errors = validation::create(&object);
-        errors.extend(self.check_defined(&object, None));
+        errors.extend(self.check_defined(&object, None, origin.asked));
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, object.name_str(), errors));
         }
@@ -185,7 +185,7 @@ impl ApiServer {
             admission::admit_update(self, &mut object, &old, origin)?;
         }
         let mut errors = validation::update(&object, &old, part);
-        errors.extend(self.check_defined(&object, Some(&old)));
+        errors.extend(self.check_defined(&object, Some(&old), origin.asked));
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, &key.name.name, errors));
         }

@@ -67,17 +67,19 @@ pub struct Origin {
     pub cause: Cause,
     /// The user of a request from outside; a component inside has none.
     pub user: Option<Arc<User>>,
+    /// The version of a defined kind that a request names: its schema is the one that counts.
+    pub asked: Option<DynamicKind>,
 }
 
 impl Origin {
     /// A component inside the cluster.
     pub fn component(name: &str, cause: Cause) -> Self {
-        Self { author: Arc::from(name), cause, user: None }
+        Self { author: Arc::from(name), cause, user: None, asked: None }
     }
 
     /// A client's request.
     pub fn user(user: &User, cause: Cause) -> Self {
-        Self { author: user.name.clone(), cause, user: Some(Arc::new(user.clone())) }
+        Self { author: user.name.clone(), cause, user: Some(Arc::new(user.clone())), asked: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Version, check, rules, structural};
 use crate::apiserver::decode::{self, Checked, Decoded, FieldValidation};
 use crate::apiserver::{ApiError, ApiServer, FieldError};
-use crate::object::{Kind, Object};
+use crate::object::{DynamicKind, Kind, Object};
 use serde_json::{Map, Value, json};
 
 impl ApiServer {
@@ -64,11 +64,13 @@ impl ApiServer {
         })
     }
 
-    /// What is wrong with an object of a defined kind. What was wrong before and was not changed is let be.
+    /// What is wrong with an object of a defined kind, by the schema of the version that was `asked` for. What was
+    /// wrong before and was not changed is let be.
     pub(in crate::apiserver) fn check_defined(
         &self,
         object: &Object,
         old: Option<&Object>,
+        asked: Option<DynamicKind>,
     ) -> Vec<FieldError> {
         if let Object::CustomResourceDefinition(new) = object {
             let old = match old {
@@ -80,7 +82,7 @@ impl ApiServer {
         let (Object::Dynamic(inner), Some(definition)) = (object, self.definitions.get(object.kind())) else {
             return Vec::new();
         };
-        let Some(version) = definition.version(inner.kind) else { return Vec::new() };
+        let Some(version) = definition.version(asked.unwrap_or(inner.kind)) else { return Vec::new() };
         let value = object.to_value();
         let before = old.map(Object::to_value);
         let mut errors = check::check(&value, &version.schema, "");

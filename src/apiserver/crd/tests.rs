@@ -116,6 +116,28 @@ fn objects_are_pruned_defaulted_and_shown_in_each_version() {
 }
 
 #[test]
+fn the_version_that_is_asked_for_decides() {
+    let mut lab = Lab::new();
+    let mut definition = definition();
+    definition["spec"]["versions"][1]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["size"] =
+        json!({"type": "string", "enum": ["tiny"]});
+    lab.ok(Method::Post, CRDS, definition);
+    let mut body = tab("a", json!({"cronSpec": "* * * * *", "size": "tiny"}));
+    let refused = lab.send(&Request::with_body(Method::Post, TABS, body.clone()));
+    let message = refused.value()["message"].as_str().unwrap();
+    assert!(
+        message.contains("spec.size: Unsupported value: \"tiny\": supported values: \"small\", \"large\""),
+        "{message}"
+    );
+    body["apiVersion"] = json!("stable.example.com/v1beta1");
+    let beta = TABS.replace("/v1/", "/v1beta1/");
+    assert_eq!(lab.send(&Request::with_body(Method::Post, &beta, body.clone())).status, 201);
+    body["metadata"]["name"] = json!("b");
+    body["spec"]["size"] = json!("small");
+    assert_eq!(lab.send(&Request::with_body(Method::Post, &beta, body)).status, 422);
+}
+
+#[test]
 fn what_does_not_follow_the_schema() {
     let mut lab = Lab::new();
     lab.ok(Method::Post, CRDS, definition());

@@ -63,6 +63,8 @@ impl ApiServer {
             return Err(ApiError::no_such_path());
         };
         check_dry_run(request)?;
+        let asked = if let Kind::Dynamic(kind) = target.kind { Some(kind) } else { None };
+        let origin = &Origin { asked, ..origin.clone() };
         let twice = duplicates(request, &target)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
             (Some(_), Some("status" | "finalize" | "approval")) | (_, None) => {

@@ -317,7 +317,7 @@ fn pages_of_a_list_are_one_state() {
     assert_eq!(later.status, 504);
     let key = crate::object::ObjectKey::new(crate::object::Kind::Pod, "default", "a");
     let object = lab.api.store.get(&key).cloned();
-    let origin = crate::apiserver::Origin { author: "x".into(), cause: Cause::Time, user: None };
+    let origin = crate::apiserver::Origin { author: "x".into(), cause: Cause::Time, user: None, asked: None };
     for _ in 0..crate::apiserver::store::LOG_LIMIT {
         lab.api.store.commit(key.clone(), object.clone(), &origin, SimTime(0));
     }
