@@ -42,7 +42,7 @@ pub async fn read(call: &Call, validation: Validation) -> Outcome<Vec<Manifest>>
     }
     let directory = call.flags.text("kustomize");
     if !directory.is_empty() {
-        found.extend(kustomize(call, directory, validation)?);
+        found.extend(super::kustomize::build(call, directory, validation)?);
     }
     Ok(found)
 }
@@ -194,52 +194,4 @@ fn check(source: &str, object: &Value, validation: Validation) -> Outcome<()> {
         )));
     }
     Ok(())
-}
-
-/// The smallest useful part of kustomize: `resources`, `namespace`, `namePrefix`, `nameSuffix`, `labels` and
-/// `commonLabels` on metadata.
-fn kustomize(call: &Call, path: &str, validation: Validation) -> Outcome<Vec<Manifest>> {
-    let host = &call.env.host;
-    let names = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-    let inside = |name: &str| format!("{}/{name}", path.trim_end_matches('/'));
-    let Some(file) = names.iter().map(|n| inside(n)).find(|p| host.exists(p)) else {
-        let listed =
-            "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory";
-        return Err(Failure::new(format!("{listed} '{path}'")));
-    };
-    let bytes = host.read_file(&file).map_err(|why| Failure::new(format!("open {file}: {why}")))?;
-    let documents = yaml::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| Failure::new(e.to_string()))?;
-    let settings = documents.into_iter().next().map_or(Value::Null, |d| d.value);
-    let mut found = Vec::new();
-    for resource in settings["resources"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        let inner = inside(resource);
-        if host.list_dir(&inner).is_some() {
-            found.extend(kustomize(call, &inner, validation)?);
-            continue;
-        }
-        let bytes = host.read_file(&inner).map_err(|why| {
-            Failure::new(format!("accumulating resources: accumulation err='accumulating resources from '{resource}': open {inner}: {why}'"))
-        })?;
-        found.extend(parse(&inner, &bytes, validation)?);
-    }
-    for manifest in &mut found {
-        apply_settings(&mut manifest.object, &settings);
-    }
-    Ok(found)
-}
-
-fn apply_settings(object: &mut Value, settings: &Value) {
-    let text = |key: &str| settings[key].as_str().unwrap_or("");
-    if !text("namespace").is_empty() {
-        object["metadata"]["namespace"] = text("namespace").into();
-    }
-    let name = object["metadata"]["name"].as_str().unwrap_or("");
-    let name = format!("{}{name}{}", text("namePrefix"), text("nameSuffix"));
-    object["metadata"]["name"] = name.into();
-    let pairs = settings["labels"].as_array().into_iter().flatten().map(|l| &l["pairs"]);
-    for labels in pairs.chain([&settings["commonLabels"]]) {
-        for (key, value) in labels.as_object().into_iter().flatten() {
-            object["metadata"]["labels"][key] = value.clone();
-        }
-    }
 }

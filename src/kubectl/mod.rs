@@ -37,6 +37,7 @@ pub mod help;
 pub mod io;
 pub mod jsonpath;
 pub mod kubeconfig;
+mod kustomize;
 pub mod label;
 pub mod logs;
 pub mod manifest;
