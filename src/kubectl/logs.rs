@@ -175,16 +175,19 @@ fn selector_of(object: &Value) -> Option<String> {
 }
 
 /// The pod to read comes first: on a node, running, ready, for the longest time.
-fn order_for_logs(pod: &Value) -> (bool, u8, bool, String) {
+fn order_for_logs(pod: &Value) -> (bool, u8, bool, String, i64, String) {
     let phase = match text(&pod["status"]["phase"]) {
-        "Running" => 0,
+        "Pending" => 2,
         "Unknown" => 1,
-        _ => 2,
+        _ => 0,
     };
     let conditions = pod["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
     let ready = conditions.iter().find(|c| c["type"] == "Ready" && c["status"] == "True");
     let since = ready.map_or("", |c| text(&c["lastTransitionTime"]));
-    (text(&pod["spec"]["nodeName"]).is_empty(), phase, ready.is_none(), since.to_owned())
+    let containers = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+    let restarts = containers.filter_map(|c| c["restartCount"].as_i64()).max().unwrap_or(0);
+    let made = text(&pod["metadata"]["creationTimestamp"]).to_owned();
+    (text(&pod["spec"]["nodeName"]).is_empty(), phase, ready.is_none(), since.to_owned(), -restarts, made)
 }
 
 /// The containers of a pod to read: asked for by name, all of them, or the default one.

@@ -228,7 +228,10 @@ impl ApiServer {
             return Err(ApiError::bad_request("metadata.managedFields must be nil"));
         }
         let mut body = body.clone();
-        body["metadata"]["name"] = json!(&*key.name.name);
+        // Metadata of another shape is refused below, by its type.
+        if matches!(body["metadata"], Value::Object(_) | Value::Null) {
+            body["metadata"]["name"] = json!(&*key.name.name);
+        }
         if self.definitions.get(kind).is_some() {
             return Ok(body);
         }
