@@ -8,7 +8,7 @@ use super::settings::{self, data_dir};
 use super::terminal::{self, Taken};
 use super::theme::Depth;
 use super::update::Wait;
-use super::view::view;
+use super::view::{self, view};
 use super::words::Word;
 use crate::cluster::Config;
 use crate::course::{Language, Library};
@@ -77,6 +77,9 @@ pub fn run(
     let mut app = App::new(start, Rect::new(0, 0, size.width, size.height));
     if variable("KUBEDOJO_ASCII").is_some_and(|v| !v.is_empty() && v != "0") {
         app.use_ascii();
+    }
+    if let Some(what) = app.names(opening) {
+        paint(&mut taken, |frame| view::opening(&app, &what, frame))?;
     }
     app.open_first(opening);
     let status = runtime.block_on(turn(&mut app, &mut taken))?;
@@ -167,8 +170,12 @@ async fn wait_for(keys: &mut EventStream, signals: &mut Signals, wait: Wait) -> 
 }
 
 fn draw(app: &App, taken: &mut Taken) -> Result<()> {
+    paint(taken, |frame| view(app, frame))
+}
+
+fn paint(taken: &mut Taken, view: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<()> {
     execute!(taken.screen.backend_mut(), BeginSynchronizedUpdate)?;
-    taken.screen.draw(|frame| view(app, frame))?;
+    taken.screen.draw(view)?;
     execute!(taken.screen.backend_mut(), EndSynchronizedUpdate)?;
     Ok(())
 }
@@ -264,6 +271,17 @@ impl Signals {
 }
 
 impl App {
+    /// What is opened, where that takes a cluster.
+    fn names(&self, opening: &Opening) -> Option<String> {
+        let lesson = |id: &String| self.lessons.iter().find(|l| l.id == *id).map(|l| l.title.clone());
+        match opening {
+            Opening::Lesson(Some(id)) => lesson(id),
+            Opening::Lesson(None) => self.resumable.as_ref().and_then(lesson),
+            Opening::Sandbox => Some(self.word(Word::Sandbox).to_owned()),
+            Opening::Home | Opening::Quiz(_) => None,
+        }
+    }
+
     /// Opens what the command line asks for.
     fn open_first(&mut self, opening: &Opening) {
         use super::keys::Action;

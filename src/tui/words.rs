@@ -281,6 +281,7 @@ words! {
     SaidNothingDue: "Nothing is waiting to happen.", "앞으로 일어날 일이 없어요.";
     SaidBusy: "A command is running. Ctrl-C stops it.", "명령어가 실행 중이에요. Ctrl-C로 중단할 수 있어요.";
     SandboxWelcome: "A cluster of your own. Try: kubectl get nodes", "내 클러스터예요. 먼저 kubectl get nodes를 입력해 보세요.";
+    SettingUp: "Setting up the cluster…", "클러스터를 준비하고 있어요…";
     TooSmall: "Please make the window larger: 40×10 at least.", "창을 40×10 이상으로 키워 주세요.";
     NotATerminal: "kubedojo needs a terminal for its interface. Without one, use `kubedojo run SCRIPT`.", "화면을 띄우려면 터미널이 필요해요. 터미널이 없으면 `kubedojo run SCRIPT`를 쓰세요.";
     EditorStatus: "line {} of {}", "{}/{}줄";

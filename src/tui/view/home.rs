@@ -39,6 +39,20 @@ pub fn home(app: &App, frame: &mut Frame<'_>) {
     chrome::footer(app, frame, last_row(area));
 }
 
+/// Draws what is seen while a cluster is set up, for a tenth of a second, so that a start is answered at once.
+pub fn opening(app: &App, what: &str, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let product = app.theme.style(Role::Accent).add_modifier(Modifier::BOLD);
+    let rows = [
+        Line::from(vec![Span::raw("  "), Span::styled("kubedojo", product)]),
+        Line::styled(format!("  {what}"), app.theme.style(Role::Strong)),
+        Line::default(),
+        Line::styled(format!("  {}", app.word(Word::SettingUp)), app.theme.style(Role::Dim)),
+    ];
+    let top = area.height.saturating_sub(5) * 2 / 5;
+    super::lines(frame, Rect { y: area.y + top, height: area.height - top, ..column(area) }, rows);
+}
+
 fn home_row(app: &App, item: HomeItem, selected: bool, columns: usize) -> Line<'static> {
     let (key, word, note) = home_words(app, item);
     let possible = item != HomeItem::Continue || app.can_continue();

@@ -13,6 +13,7 @@ mod prompt;
 mod quiz;
 mod rollout;
 
+pub use home::opening;
 pub use lesson::{last_scroll as lesson_last_scroll, rows as lesson_rows};
 pub use overlay::reader_extent;
 pub use panes::row_at;
