@@ -88,6 +88,9 @@ enum Command {
         /// Manifests to begin with: a file, or a folder of them
         #[arg(long, value_name = "FILE|DIR")]
         load: Vec<PathBuf>,
+        /// Add to the cluster: metrics-server
+        #[arg(long, value_name = "NAME")]
+        addon: Vec<String>,
         /// Where to write the kubeconfig
         #[arg(long, value_name = "FILE")]
         kubeconfig: Option<PathBuf>,
@@ -144,11 +147,14 @@ fn run_command_line() -> Result<ExitCode> {
             let config = Config { cloud: *cloud, lenient_images: *transcript, ..config(&cli, *workers) };
             run(script, form, config)
         }
-        Some(Command::Serve { port, speed, nodes, cloud, load, kubeconfig, verbose }) => {
+        Some(Command::Serve { port, speed, nodes, cloud, load, addon, kubeconfig, verbose }) => {
             let settings =
                 Settings { port: *port, speed: *speed, kubeconfig: kubeconfig.clone(), verbose: *verbose };
             let config = Config { cloud: *cloud, ..config(&cli, *nodes) };
-            server::run(config, &settings, |session| server::load(session, load))
+            server::run(config, &settings, |session| {
+                addon.iter().try_for_each(|name| server::add(session, name))?;
+                server::load(session, load)
+            })
         }
         Some(Command::Kubectl { args }) => kubectl(args.clone()),
         Some(Command::Completions { shell }) => {

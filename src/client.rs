@@ -8,11 +8,11 @@ mod remote;
 mod session;
 mod url;
 
-use crate::apiserver::{ApiError, Cause, Credentials, Request, Response, StreamId, User};
+use crate::apiserver::{ApiError, Cause, Credentials, Method, Request, Response, StreamId, User};
 use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
 use crate::cluster::{Cluster, kubelet, network};
-use crate::object::{ObjectName, SimTime};
+use crate::object::{Kind, ObjectName, SimTime};
 use remote::Remote;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -125,6 +125,26 @@ impl Client {
     pub fn request_now(&self, request: &Request) -> Response {
         let Door::Here(cluster, user) = &self.door else { unreachable!("a network cannot answer at once") };
         cluster.borrow_mut().request(request, user, Cause::Command(self.command.get()))
+    }
+
+    /// Creates an object of a built-in kind from its manifest. Answers how kubectl names it.
+    ///
+    /// # Errors
+    /// Why the cluster refuses it, in a sentence.
+    pub fn create_now(&self, object: serde_json::Value) -> Result<String, String> {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
+        let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
+        let Some(found) = Kind::find(&version, &kind) else {
+            return Err(format!("no matches for kind \"{kind}\" in version \"{version}\""));
+        };
+        let info = found.info();
+        let root = if info.group.is_empty() { "/api" } else { "/apis" };
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
+        let place = if info.namespaced { format!("/namespaces/{namespace}") } else { String::new() };
+        let path = format!("{root}/{version}{place}/{}", info.plural);
+        let named = format!("{}/{}", info.singular_resource(), text(&object["metadata"]["name"]));
+        let response = self.request_now(&Request::with_body(Method::Post, path, object));
+        if response.is_success() { Ok(named) } else { Err(text(&response.value()["message"])) }
     }
 
     /// A client of a copy of the cluster: what happens there is not seen here.

@@ -240,6 +240,9 @@ fn group_version(group: &str, version: &str) -> String {
 
 fn resource(info: &KindInfo) -> Value {
     let mut verbs = vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    if info.group == super::aggregation::GROUP {
+        verbs = vec!["get", "list"];
+    }
     if info.kind == "Namespace" {
         verbs.retain(|v| *v != "deletecollection");
     }

@@ -5,6 +5,7 @@
 //! a cause. JSON exists only in [`ApiServer::handle`] and below it; components use the typed calls.
 
 pub mod admission;
+pub mod aggregation;
 pub mod allocate;
 pub mod apply;
 pub mod authentication;
@@ -143,6 +144,7 @@ impl ApiServer {
         self.store.commit(key.clone(), Some(object), origin, self.now);
         let stored = self.stored(&key);
         self.accept_definition(&key, origin);
+        self.accept_api_service(&key);
         stored
     }
 
@@ -216,13 +218,15 @@ impl ApiServer {
             self.record_component(&old, &key, part);
         }
         self.accept_definition(&key, origin);
+        self.accept_api_service(&key);
         stored
     }
 
     /// Takes an object out of the store.
     fn remove_stored(&mut self, key: ObjectKey, origin: &Origin) {
         let kind = key.kind;
-        self.store.commit(key, None, origin, self.now);
+        self.store.commit(key.clone(), None, origin, self.now);
+        self.accept_api_service(&key);
         self.object_gone(kind, origin);
     }
 

@@ -4,11 +4,13 @@
 //! bytes; an idle cluster has nothing due. Components see changes through the store's log (as informers do) and
 //! act at moments on the queue; all their writes go through the API server.
 
+pub mod addons;
 pub mod bootstrap;
 pub mod controllers;
 pub mod events;
 pub mod kubelet;
 pub mod machines;
+mod metrics_server;
 pub mod network;
 pub mod queue;
 pub mod scheduler;
@@ -80,6 +82,9 @@ impl Cluster {
             Err(error) => return Response::error(&error),
         };
         if let Some(response) = kubelet::serve(self, request, &user) {
+            return response;
+        }
+        if let Some(response) = metrics_server::serve(self, request) {
             return response;
         }
         let response = self.api.serve(request, &user, cause);

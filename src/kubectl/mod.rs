@@ -65,6 +65,8 @@ mod noise;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
 
 pub use call::Call;
 pub use errors::{Failure, Outcome};

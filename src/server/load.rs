@@ -1,10 +1,9 @@
 //! `--load`: manifests that a served cluster begins with.
 
-use crate::apiserver::{Body, Method, Request};
-use crate::object::Kind;
+use crate::cluster::addons;
 use crate::session::Session;
 use crate::yaml;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ pub fn load(session: &mut Session, paths: &[PathBuf]) -> Result<()> {
         for file in files(path)? {
             let text =
                 fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let documents = yaml::parse(&text).map_err(|e| anyhow::anyhow!("{}: {e}", file.display()))?;
+            let documents = yaml::parse(&text).map_err(|e| anyhow!("{}: {e}", file.display()))?;
             for document in documents.into_iter().filter(|d| !d.value.is_null()) {
                 create_all(session, document.value).with_context(|| format!("{}", file.display()))?;
             }
@@ -39,25 +38,22 @@ fn files(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Creates what an addon is made of.
+///
+/// # Errors
+/// When there is no such addon, or the cluster refuses an object.
+pub fn add(session: &mut Session, addon: &str) -> Result<()> {
+    let Some(objects) = addons::objects(addon) else {
+        bail!("no addon {addon} (there is {})", addons::NAMES.join(", "));
+    };
+    objects.into_iter().try_for_each(|object| create_all(session, object))
+}
+
 /// Creates an object, or every item of a list.
 fn create_all(session: &mut Session, object: Value) -> Result<()> {
     if object["kind"] == "List" {
         let items = object["items"].as_array().cloned().unwrap_or_default();
         return items.into_iter().try_for_each(|item| create_all(session, item));
     }
-    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
-    let Some(found) = Kind::find(&version, &kind) else {
-        bail!("no matches for kind \"{kind}\" in version \"{version}\"");
-    };
-    let info = found.info();
-    let root = if info.group.is_empty() { "/api" } else { "/apis" };
-    let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
-    let place = if info.namespaced { format!("/namespaces/{namespace}") } else { String::new() };
-    let path = format!("{root}/{version}{place}/{}", info.plural);
-    let response = session.client().request_now(&Request::with_body(Method::Post, path, object));
-    match response.body {
-        Body::Json(status) if !(200..300).contains(&response.status) => bail!("{}", text(&status["message"])),
-        _ => Ok(()),
-    }
+    session.client().create_now(object).map(drop).map_err(|why| anyhow!("{why}"))
 }

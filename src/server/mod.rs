@@ -27,5 +27,5 @@ mod watch;
 mod websocket;
 
 pub use door::{Desk, Door, Seen};
-pub use load::load;
+pub use load::{add, load};
 pub use run::{Settings, run};

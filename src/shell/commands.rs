@@ -5,6 +5,7 @@
 use super::world::Desk;
 use crate::client::Client;
 use crate::cluster::NodeConfig;
+use crate::cluster::addons;
 use crate::cluster::machines::Action;
 use crate::kubectl::Streams;
 use crate::posix::tools::TOOLS;
@@ -139,6 +140,7 @@ kubectl COMMAND            talk to the cluster (k is the same)       클러스�
 curl, wget, nslookup, dig  reach Services from outside               클러스터 밖에서 서비스에 접속하기
 vi FILE, kubectl edit      edit in an editor                         편집기로 고치기
 dojo node add|remove|fail|recover NAME   machines of the cluster     클러스터의 머신 다루기
+dojo addon metrics-server  what kubectl top and autoscalers need    kubectl top과 오토스케일러에 필요한 것
 dojo undo|reset|hint|check|rollout|speed this program itself         이 프로그램 조작하기
 history, clear             the terminal                              터미널
 help NAME                  how a command is used                     명령의 사용법 보기
@@ -200,6 +202,7 @@ fn man(args: &[String], view: &mut View) -> i32 {
 const DOJO: &str = "\
 dojo node add NAME [--cpu N] [--memory SIZE] [--gpu N] [--label K=V]... [--taint K=V:EFFECT]...
 dojo node remove|fail|recover NAME
+dojo addon metrics-server
 dojo undo | reset | hint | check | rollout
 dojo speed N|pause|quiet
 ";
@@ -208,6 +211,7 @@ fn dojo(args: &[String], view: &mut View) -> i32 {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
         ["node", rest @ ..] => return node(rest, view),
+        ["addon", rest @ ..] => return addon(rest, view),
         ["undo"] => Control::Undo,
         ["reset"] => Control::Reset,
         ["hint"] => Control::Hint,
@@ -233,6 +237,29 @@ fn dojo(args: &[String], view: &mut View) -> i32 {
     };
     view.desk.requests.push(command);
     0
+}
+
+/// Creates what an addon is made of, as `kubectl apply` of its project's manifest would.
+fn addon(words: &[&str], view: &mut View) -> i32 {
+    let found = match words {
+        [name] => addons::objects(name),
+        _ => None,
+    };
+    let Some(objects) = found else {
+        view.streams.error(&format!("dojo: the addons are: {}\n", addons::NAMES.join(", ")));
+        return 1;
+    };
+    let mut status = 0;
+    for object in objects {
+        match view.client.create_now(object) {
+            Ok(name) => view.streams.print(&format!("{name} created\n")),
+            Err(why) => {
+                view.streams.error(&format!("dojo: {why}\n"));
+                status = 1;
+            }
+        }
+    }
+    status
 }
 
 fn speed_of(text: &str) -> Option<Control> {

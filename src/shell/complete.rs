@@ -4,6 +4,7 @@
 
 use super::{HOME, Shell, commands};
 use crate::apiserver::Request;
+use crate::cluster::addons;
 use crate::kubectl::commands::{Command, ROOT};
 use crate::kubectl::flags::{Flag, FlagKind};
 use crate::object::Kind;
@@ -191,7 +192,11 @@ impl Context<'_> {
     fn dojo(&self) -> Vec<String> {
         let words: Vec<&str> = self.words.iter().skip(1).map(String::as_str).collect();
         match words.as_slice() {
-            [] => plain(self.last, owned(&["node", "undo", "reset", "hint", "check", "rollout", "speed"])),
+            [] => plain(
+                self.last,
+                owned(&["node", "addon", "undo", "reset", "hint", "check", "rollout", "speed"]),
+            ),
+            ["addon"] => plain(self.last, owned(addons::NAMES)),
             ["node"] => plain(self.last, owned(&["add", "remove", "fail", "recover"])),
             ["node", "remove" | "fail" | "recover"] => plain(self.last, self.names(Kind::Node, "")),
             ["node", "add", ..] => {

@@ -3,7 +3,8 @@
 use super::{count, percent, pod, text};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::{
-    HorizontalPodAutoscaler, MetricSpec, MetricTarget, ResourceMetricSource,
+    HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscaler, MetricSpec, MetricTarget,
+    ResourceMetricSource,
 };
 use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
 use k8s_openapi::api::core::v1::{PodTemplateSpec, ReplicationController};
@@ -148,7 +149,26 @@ pub fn autoscaler(object: &mut HorizontalPodAutoscaler) {
             ..MetricSpec::default()
         }]);
     }
+    if let Some(behavior) = &mut spec.behavior {
+        let up = [("Pods", 4), ("Percent", 100)];
+        rules(behavior.scale_up.get_or_insert_default(), Some(0), &up);
+        rules(behavior.scale_down.get_or_insert_default(), None, &[("Percent", 100)]);
+    }
     object.status.get_or_insert_default();
+}
+
+/// Rules of an autoscaler: what is not said of them is as without rules, 15 seconds at a time.
+fn rules(rules: &mut HPAScalingRules, window: Option<i32>, policies: &[(&str, i32)]) {
+    rules.stabilization_window_seconds = rules.stabilization_window_seconds.or(window);
+    text(&mut rules.select_policy, "Max");
+    rules.policies.get_or_insert_with(|| {
+        let policy = |(type_, value): &(&str, i32)| HPAScalingPolicy {
+            period_seconds: 15,
+            type_: (*type_).to_owned(),
+            value: *value,
+        };
+        policies.iter().map(policy).collect()
+    });
 }
 
 pub fn budget(object: &mut PodDisruptionBudget) {

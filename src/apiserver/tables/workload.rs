@@ -222,17 +222,26 @@ fn metrics(specs: &[MetricSpec], statuses: &[MetricStatus]) -> String {
         return "<none>".to_owned();
     }
     let show = |(at, spec): (usize, &MetricSpec)| {
-        let Some(resource) = &spec.resource else { return "<unknown>".to_owned() };
-        let current = statuses.get(at).and_then(|s| s.resource.as_ref()).map(|r| &r.current);
-        let (now, wanted) = if let Some(value) = &resource.target.average_value {
+        let status = statuses.get(at);
+        let (name, target, current) = match (&spec.resource, &spec.container_resource) {
+            (Some(r), _) => {
+                (&r.name, &r.target, status.and_then(|s| s.resource.as_ref()).map(|r| &r.current))
+            }
+            (_, Some(c)) => {
+                let current = status.and_then(|s| s.container_resource.as_ref()).map(|r| &r.current);
+                (&c.name, &c.target, current)
+            }
+            _ => return "<unknown>".to_owned(),
+        };
+        let (now, wanted) = if let Some(value) = &target.average_value {
             let now = current.and_then(|c| c.average_value.as_ref());
             (now.map(|q| quantity::of(q).to_string()), quantity::of(value).to_string())
         } else {
             let now = current.and_then(|c| c.average_utilization).map(|p| format!("{p}%"));
-            let wanted = resource.target.average_utilization;
+            let wanted = target.average_utilization;
             (now, wanted.map_or_else(|| "<auto>".to_owned(), |p| format!("{p}%")))
         };
-        format!("{}: {}/{wanted}", resource.name, now.as_deref().unwrap_or("<unknown>"))
+        format!("{name}: {}/{wanted}", now.as_deref().unwrap_or("<unknown>"))
     };
     let shown: Vec<String> = specs.iter().enumerate().take(2).map(show).collect();
     let text = shown.join(", ");

@@ -5,6 +5,7 @@
 //! Writes happen in order; after the first that fails only a [`Write::StatusAfter`] and [`Write::Anyway`] still happen,
 //! and the key is tried again with growing waits.
 
+pub mod api_service;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod daemon_set;
@@ -54,14 +55,14 @@ pub struct View<'a> {
     pub remembered: Option<SimTime>,
     /// What else it wrote down about the key ([`Write::Recall`]).
     pub recalled: Option<&'a Memory>,
-    kubelets: &'a OrdMap<Arc<str>, kubelet::Kubelet>,
+    cluster: &'a Cluster,
 }
 
 impl View<'_> {
     /// Since when a node's kubelet no longer answers: its lease was renewed until then. `None` while it does.
     /// A node without a machine never answered.
     pub fn kubelet_stopped_at(&self, node: &str) -> Option<SimTime> {
-        self.kubelets.get(node).map_or(Some(SimTime::default()), kubelet::Kubelet::down_since)
+        self.cluster.kubelets.get(node).map_or(Some(SimTime::default()), kubelet::Kubelet::down_since)
     }
 }
 
@@ -101,6 +102,8 @@ impl Keys {
 pub enum Memory {
     /// How often in a row a Job's pods have failed, and when the last did.
     Failures(i32, SimTime),
+    /// What an autoscaler has recommended and done.
+    Scaling(Arc<hpa::History>),
 }
 
 /// The first error among the writes of a reconcile, as a later status tells it.
@@ -203,6 +206,7 @@ pub const CONTROLLERS: &[Controller] = &[
     endpoint_slice::CONTROLLER,
     endpoint_slice::MIRRORING,
     cluster_role_aggregation::CONTROLLER,
+    api_service::CONTROLLER,
 ];
 
 /// A controller's place in [`CONTROLLERS`].
@@ -249,8 +253,8 @@ pub fn observe(cluster: &mut Cluster, change: &Change) {
 }
 
 fn view(cluster: &Cluster) -> View<'_> {
-    let Cluster { api, config, kubelets, .. } = cluster;
-    View { store: &api.store, now: api.now, config, remembered: None, recalled: None, kubelets }
+    let Cluster { api, config, .. } = cluster;
+    View { store: &api.store, now: api.now, config, remembered: None, recalled: None, cluster }
 }
 
 fn enqueue(cluster: &mut Cluster, id: ControllerId, key: ObjectKey, at: SimTime, revision: Option<u64>) {

@@ -334,6 +334,11 @@ fn reach(cluster: &mut Cluster, spot: &Spot, ip: &str, host: &str, port: u16) ->
     crate::cluster::network::connect(cluster, &from, host, port)
 }
 
+/// Whether the container's image has TLS on a port; most servers of the model speak plain HTTP.
+fn speaks_tls(spec: &Container, port: u16) -> bool {
+    images::of(spec.image.as_deref().unwrap_or("")).tls.contains(&port)
+}
+
 /// The number of a port that may be named.
 pub(super) fn port_number(spec: &Container, port: &IntOrString) -> Option<u16> {
     match port {
@@ -386,8 +391,7 @@ fn http_get(
         Outcome::Answered(reply) if reply.took > timeout => Err(format!(
             "Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         )),
-        // The model's servers speak plain HTTP.
-        Outcome::Answered(_) if scheme == "https" => {
+        Outcome::Answered(_) if scheme == "https" && !speaks_tls(spec, port) => {
             Err(format!("Get \"{url}\": http: server gave HTTP response to HTTPS client"))
         }
         Outcome::Answered(reply) if (200..400).contains(&reply.status) => Ok(()),

@@ -18,6 +18,7 @@ pub(super) const PLAIN: Image = Image {
     entrypoint: &[],
     cmd: &[],
     ports: &[],
+    tls: &[],
     port_variable: "",
     user: "",
     env: &[],
@@ -88,8 +89,10 @@ fn image(entry: &Value) -> Image {
     let at_rest =
         if matches!(behaviour, Behaviour::Shell | Behaviour::Tool) { 400 << 10 } else { PLAIN.memory };
     let starts_after = number("starts-after", 0);
-    let ports =
-        entry["ports"].as_array().into_iter().flatten().filter_map(|p| u16::try_from(p.as_u64()?).ok());
+    let ports = |key: &str| {
+        let list = entry[key].as_array().into_iter().flatten();
+        keep_all(list.filter_map(|p| u16::try_from(p.as_u64()?).ok()).collect::<Vec<u16>>())
+    };
     let variable = |(k, v): (&String, &Value)| (keep(k), v.as_str().map_or("", keep));
     Image {
         repository: text("repository"),
@@ -97,7 +100,8 @@ fn image(entry: &Value) -> Image {
         size: number("size", PLAIN.size),
         entrypoint: strings(&entry["entrypoint"]),
         cmd: strings(&entry["cmd"]),
-        ports: keep_all(ports.collect()),
+        ports: ports("ports"),
+        tls: ports("tls"),
         port_variable: text("port-variable"),
         user: text("user"),
         env: keep_all(entry["env"].as_object().into_iter().flatten().map(variable).collect()),

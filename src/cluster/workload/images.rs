@@ -64,6 +64,8 @@ pub struct Image {
     pub cmd: &'static [&'static str],
     /// Ports that the process listens on.
     pub ports: &'static [u16],
+    /// Those of them that speak TLS.
+    pub tls: &'static [u16],
     /// `USER`.
     pub user: &'static str,
     /// `ENV` beside `PATH`.
