@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tui",
         &[
             "school",
+            "server",
             "session",
             "course",
             "shell",

@@ -209,7 +209,7 @@ impl ApiServer {
         self.share_spec(&mut object);
         if object.is_terminating() && !store::held_back(&object) && !namespace_has_finalizers(&object) {
             allocate::release(self, &object);
-            self.remove_stored(key, origin);
+            self.remove_stored(&key, origin);
             return Ok(object);
         }
         self.store.commit(key.clone(), Some(object), origin, self.now);
@@ -223,10 +223,10 @@ impl ApiServer {
     }
 
     /// Takes an object out of the store.
-    fn remove_stored(&mut self, key: ObjectKey, origin: &Origin) {
+    fn remove_stored(&mut self, key: &ObjectKey, origin: &Origin) {
         let kind = key.kind;
         self.store.commit(key.clone(), None, origin, self.now);
-        self.accept_api_service(&key);
+        self.accept_api_service(key);
         self.object_gone(kind, origin);
     }
 
@@ -288,7 +288,7 @@ impl ApiServer {
             return stored;
         }
         allocate::release(self, &object);
-        self.remove_stored(key.clone(), origin);
+        self.remove_stored(key, origin);
         Ok(object)
     }
 

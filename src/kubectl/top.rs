@@ -153,7 +153,9 @@ fn name(object: &Value) -> String {
 
 /// Prints rows with an empty cell behind each.
 fn print(call: &Call, mut rows: Vec<Vec<String>>) {
-    rows.iter_mut().for_each(|row| row.push(String::new()));
+    for row in &mut rows {
+        row.push(String::new());
+    }
     call.print(Columns::default().rows(&rows));
 }
 
@@ -218,7 +220,7 @@ async fn pods(call: Call) -> Outcome<()> {
     let mut metrics = fetch(&call, &format!("{ROOT}{place}"), call.flags.text("field-selector")).await?;
     if metrics.is_empty() {
         let pods = format!("/api/v1/namespaces/{namespace}/pods");
-        explain_nothing(&call, fetch(&call, &pods, call.flags.text("field-selector")).await?)?;
+        explain_nothing(&call, &fetch(&call, &pods, call.flags.text("field-selector")).await?)?;
         call.note(if all {
             "No resources found".to_owned()
         } else {
@@ -293,8 +295,8 @@ fn pod_rows(
 }
 
 /// Why there are no metrics of pods that are there; nothing to say when there are no pods.
-fn explain_nothing(call: &Call, pods: Vec<Value>) -> Outcome<()> {
-    for pod in &pods {
+fn explain_nothing(call: &Call, pods: &[Value]) -> Outcome<()> {
+    for pod in pods {
         let Some(created) = age::moment(&pod["metadata"]["creationTimestamp"]) else { continue };
         let old = call.env.client.now().since(created);
         if old > CREATION_DELAY {

@@ -28,4 +28,4 @@ mod websocket;
 
 pub use door::{Desk, Door, Seen};
 pub use load::{add, load};
-pub use run::{Settings, run};
+pub use run::{Attached, Settings, attach_beside, run};

@@ -4,7 +4,7 @@
 
 use super::clock::{self, Clock};
 use super::connection::{self, Host};
-use super::door::{self, Desk};
+use super::door::{self, Desk, Seen};
 use super::kubeconfig;
 use super::signals::Signals;
 use super::tls;
@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, JoinSet, LocalSet};
 
 /// How many steps the cluster takes before requests are looked at again.
 const STEPS: usize = 500;
@@ -28,6 +28,9 @@ const STEPS: usize = 500;
 const CALLS: usize = 64;
 /// How long to wait before another try to accept, when the system has no more descriptors.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// The port of a real API server.
+const PORT: u16 = 6443;
 
 /// How to serve.
 #[derive(Clone, Debug)]
@@ -60,12 +63,10 @@ pub fn run(
         let mut session = begin(config);
         prepare(&mut session)?;
         session.set_speed(Speed::Times(settings.speed));
-        let attached = attach(listener, session.client(), settings.kubeconfig.as_deref())?;
+        let mut attached = attach(listener, session.client(), settings.kubeconfig.as_deref())?;
         // Whoever reads this may have gone: the server stays.
         io::stdout().write_all(attached.words(settings.speed).as_bytes()).ok();
-        let ended = serve(&mut session, attached.desk, settings).await;
-        std::fs::remove_file(&attached.kubeconfig).ok(); // its server is gone, and so may the file be
-        ended
+        serve(&mut session, &mut attached.desk, settings).await
     })
 }
 
@@ -82,32 +83,72 @@ fn begin(config: Config) -> Session {
 /// How long before its first client a cluster is up: it has settled by then.
 const SETTLING: u64 = 120 * crate::object::SECOND;
 
-/// A server that accepts connections.
+/// A server that accepts connections until it is dropped.
 pub struct Attached {
     /// Where what they ask arrives.
-    pub desk: Desk,
-    /// The kubeconfig's file.
-    pub kubeconfig: PathBuf,
+    desk: Desk,
+    kubeconfig: PathBuf,
     port: u16,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        std::fs::remove_file(&self.kubeconfig).ok(); // its server is gone, and so may the file be
+    }
 }
 
 impl Attached {
-    fn words(&self, speed: u32) -> String {
-        let path = self.kubeconfig.display();
-        let speed = if speed == 1 { String::new() } else { format!(", time runs {speed} times as fast") };
-        format!(
-            "serving Kubernetes {} on https://127.0.0.1:{}{speed}\n\nexport KUBECONFIG={path}\n\n",
-            crate::apiserver::discovery::VERSION,
-            self.port
-        )
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
     }
+
+    /// What is typed in another terminal to attach.
+    pub fn export_line(&self) -> String {
+        format!("export KUBECONFIG={}", self.kubeconfig.display())
+    }
+
+    /// Serves what waits, and tells the news when the cluster `moved` on meanwhile. Answers whether anything was
+    /// served, and what clients did since the last turn.
+    pub fn turn(&mut self, moved: bool) -> (bool, Vec<Seen>) {
+        let served = self.desk.serve(CALLS) > 0;
+        if moved && !served {
+            self.desk.publish();
+        }
+        (served, self.desk.seen())
+    }
+
+    /// Waits until a client asks something. Safe to drop and to ask again.
+    pub async fn arrived(&mut self) {
+        self.desk.arrived().await;
+    }
+
+    fn words(&self, speed: u32) -> String {
+        let (url, export) = (self.url(), self.export_line());
+        let speed = if speed == 1 { String::new() } else { format!(", time runs {speed} times as fast") };
+        format!("serving Kubernetes {} on {url}{speed}\n\n{export}\n\n", crate::apiserver::discovery::VERSION)
+    }
+}
+
+/// Accepts connections beside the caller's loop, for the cluster behind `client`: on the usual port or, where that is
+/// taken, on any other.
+///
+/// # Errors
+/// When there is no port, or the kubeconfig cannot be written.
+pub fn attach_beside(client: &Client) -> Result<Attached> {
+    let bind = |port: u16| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = bind(PORT).or_else(|_| bind(0)).context("cannot listen on 127.0.0.1")?;
+    listener.set_nonblocking(true)?;
+    attach(TcpListener::from_std(listener)?, client, None)
 }
 
 /// Accepts connections on `listener`, from now on and beside the caller's loop, for the cluster behind `client`.
 ///
 /// # Errors
 /// When the kubeconfig cannot be written.
-pub fn attach(listener: TcpListener, client: &Client, kubeconfig: Option<&Path>) -> Result<Attached> {
+fn attach(listener: TcpListener, client: &Client, kubeconfig: Option<&Path>) -> Result<Attached> {
     let port = listener.local_addr()?.port();
     let certificates = tls::make().context("cannot make certificates")?;
     let token = token();
@@ -115,15 +156,21 @@ pub fn attach(listener: TcpListener, client: &Client, kubeconfig: Option<&Path>)
     kubeconfig::write(&path, &kubeconfig::text(port, &certificates, &token))?;
     let (door, desk) = door::open(client);
     let host = Host { door, acceptor: certificates.acceptor, token: Arc::from(token) };
-    tokio::task::spawn_local(accept(listener, Rc::new(host)));
-    Ok(Attached { desk, kubeconfig: path, port })
+    let accepting = tokio::task::spawn_local(accept(listener, Rc::new(host)));
+    Ok(Attached { desk, kubeconfig: path, port, accepting })
 }
 
 async fn accept(listener: TcpListener, host: Rc<Host>) {
+    // Connections end with the server.
+    let mut open = JoinSet::new();
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = open.join_next() => continue,
+        };
+        match accepted {
             Ok((socket, _)) => {
-                tokio::task::spawn_local(connection::serve((*host).clone(), socket));
+                open.spawn_local(connection::serve((*host).clone(), socket));
             }
             Err(_) => tokio::time::sleep(BREATH).await,
         }
@@ -139,7 +186,7 @@ fn token() -> String {
 }
 
 /// Goes round until a signal comes.
-async fn serve(session: &mut Session, mut desk: Desk, settings: &Settings) -> Result<ExitCode> {
+async fn serve(session: &mut Session, desk: &mut Desk, settings: &Settings) -> Result<ExitCode> {
     let mut signals = Signals::new()?;
     let mut clock = Clock::new();
     loop {

@@ -60,7 +60,7 @@ fn runs_commands_over_files() {
         (
             format!(
                 "dojo: unknown command \"nonsense\"\n{}",
-                "dojo node add NAME [--cpu N] [--memory SIZE] [--gpu N] [--label K=V]... [--taint K=V:EFFECT]...\ndojo node remove|fail|recover NAME\ndojo undo | reset | hint | check | rollout\ndojo speed N|pause|quiet\n"
+                "dojo node add NAME [--cpu N] [--memory SIZE] [--gpu N] [--label K=V]... [--taint K=V:EFFECT]...\ndojo node remove|fail|recover NAME\ndojo addon metrics-server\ndojo undo | reset | hint | check | rollout\ndojo speed N|pause|quiet\n"
             ),
             1
         )

@@ -2,6 +2,7 @@
 //!
 //! Always holds: drawing reads this and nothing else; only `update` changes it.
 
+use super::attach::Attachment;
 use super::keys::Scope;
 use super::overlay::{Answer, Dialog, Overlay};
 use super::panes::{Ages, Pane};
@@ -121,6 +122,8 @@ pub struct App {
     pub theme: Theme,
     /// What was set.
     pub settings: Settings,
+    /// The sandbox's cluster as it is served to other programs.
+    pub attached: Option<Attachment>,
     /// Set when the program is to end, with its exit status.
     pub exit: Option<u8>,
     pub(super) sandbox: Option<Play>,
@@ -129,6 +132,7 @@ pub struct App {
     pub(super) dir: Option<PathBuf>,
     pub(super) depth: Depth,
     pub(super) stale: bool,
+    pub(super) wants_attachment: bool,
 }
 
 impl App {
@@ -158,6 +162,8 @@ impl App {
             dir: start.dir,
             depth: start.depth,
             stale: false,
+            attached: None,
+            wants_attachment: false,
         };
         app.read_course();
         app.row = usize::from(!app.can_continue());
@@ -210,7 +216,9 @@ impl App {
         match &self.overlay {
             Some(Overlay::Dialog(_)) => return vec![Scope::Dialog],
             Some(Overlay::Palette(_)) => return vec![Scope::Palette],
-            Some(Overlay::Help { .. } | Overlay::Reader(_)) => return vec![Scope::Reader],
+            Some(Overlay::Help { .. } | Overlay::Attached { .. } | Overlay::Reader(_)) => {
+                return vec![Scope::Reader];
+            }
             None => {}
         }
         self.scopes_without_overlay()

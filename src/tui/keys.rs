@@ -103,6 +103,8 @@ pub enum Action {
     UntilQuiet,
     Undo,
     Reset,
+    Attach,
+    Detach,
     // prompt
     Run,
     Complete,
@@ -379,6 +381,7 @@ pub const BINDINGS: &[Binding] = bindings! {
         [letter('.')] Action::Step, ActStepLong;
         [letter('>')] Action::UntilQuiet, ActQuietLong;
         [letter('*')] Action::ToggleNamespaces, ActShowAllNamespaces;
+        [letter('a')] Action::Attach, ActAttachLong; App::in_sandbox;
         [PAGE_UP] Action::PageUp, ActScrollLong;
         [PAGE_DOWN] Action::PageDown, ActScrollLong;
         [key(KeyCode::Home)] Action::First, ActMoveLong;
@@ -414,6 +417,7 @@ pub const BINDINGS: &[Binding] = bindings! {
     }
     Reader {
         [ESC, ENTER, letter('q'), ctrl('c'), ctrl('d')] Action::Back, ActClose, ActClose;
+        [letter('x')] Action::Detach, ActDetachLong, ActDetach; App::shows_attached;
         [UP] Action::Up, ActScrollLong, ActScroll;
         [DOWN] Action::Down, ActScrollLong;
         [PAGE_UP, letter('b')] Action::PageUp, ActScrollLong;

@@ -6,6 +6,7 @@
 
 pub mod ansi;
 pub mod app;
+pub mod attach;
 pub mod describe;
 pub mod editor;
 pub mod keys;

@@ -14,6 +14,11 @@ pub enum Overlay {
         /// The first row shown.
         scroll: usize,
     },
+    /// The served cluster, and what its clients do.
+    Attached {
+        /// The first row shown.
+        scroll: usize,
+    },
     /// A text to read.
     Reader(Reader),
     /// Everything, by name.

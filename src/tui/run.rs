@@ -82,8 +82,10 @@ pub fn run(
         paint(&mut taken, |frame| view::opening(&app, &what, frame))?;
     }
     app.open_first(opening);
-    let status = runtime.block_on(turn(&mut app, &mut taken))?;
+    let tasks = tokio::task::LocalSet::new();
+    let status = tasks.block_on(&runtime, turn(&mut app, &mut taken))?;
     app.go_home();
+    app.attached = None;
     Ok(ExitCode::from(status))
 }
 
@@ -96,6 +98,10 @@ async fn turn(app: &mut App, taken: &mut Taken) -> Result<u8> {
     loop {
         taken.set_mouse(app.settings.mouse)?;
         let passed = app.pass(clock.lap(), clock.turn());
+        if app.attend() {
+            changed = true;
+            clock.stir();
+        }
         if app.is_stale() && clock.frame_is_due(changed) {
             changed |= app.refresh();
         }
@@ -111,9 +117,10 @@ async fn turn(app: &mut App, taken: &mut Taken) -> Result<u8> {
         let event = if passed.behind || app.is_stale() {
             // Keys first, then on with the work.
             let wait = if passed.behind { Duration::ZERO } else { clock.until_frame() };
-            wait_for(&mut keys, &mut signals, Wait::For(wait)).await
+            wait_for(&mut keys, &mut signals, app, Wait::For(wait)).await
         } else {
-            wait_for(&mut keys, &mut signals, app.wait(clock.idle())).await
+            let wait = app.wait(clock.idle());
+            wait_for(&mut keys, &mut signals, app, wait).await
         };
         match event {
             Event::Due => {
@@ -150,7 +157,15 @@ async fn typed(keys: &mut EventStream) -> Option<crossterm::event::Event> {
     .await
 }
 
-async fn wait_for(keys: &mut EventStream, signals: &mut Signals, wait: Wait) -> Event {
+/// An attached client asks something.
+async fn asked(attached: Option<&mut super::attach::Attachment>) {
+    match attached {
+        Some(attached) => attached.arrived().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wait_for(keys: &mut EventStream, signals: &mut Signals, app: &mut App, wait: Wait) -> Event {
     let due = async {
         match wait {
             Wait::No => tokio::task::yield_now().await,
@@ -165,6 +180,7 @@ async fn wait_for(keys: &mut EventStream, signals: &mut Signals, wait: Wait) -> 
             Some(Ok(event)) => Event::Term(event),
             Some(Err(_)) | None => Event::Gone,
         },
+        () = asked(app.attached.as_mut()) => Event::Due,
         () = due => Event::Due,
     }
 }

@@ -58,6 +58,16 @@ words! {
     RolloutRefused: "refused", "연결 거부";
     RolloutTimedOut: "no answer", "응답 없음";
     RolloutCalm: "requests are sent while something changes", "무언가 바뀌는 동안 요청을 보내요";
+    // attached clients
+    ActAttachLong: "Attach your own kubectl: serve this cluster to other programs", "내 kubectl 연결하기: 이 클러스터를 다른 프로그램에 열어 주기";
+    ActDetachLong: "Stop serving this cluster", "클러스터 제공 멈추기";
+    ActDetach: "stop serving", "제공 멈추기";
+    AttachedTitle: "Attach your own kubectl", "내 kubectl 연결하기";
+    AttachedWhere: "This cluster is served on {}, to programs on this machine. Type this in another terminal, then use kubectl, k9s or any other client there:", "이 클러스터를 이 컴퓨터의 프로그램이 {}에서 쓸 수 있어요. 다른 터미널에 아래 줄을 입력하면 kubectl, k9s 같은 클라이언트를 바로 쓸 수 있어요:";
+    AttachedSeen: "What clients do, the newest first", "클라이언트가 한 일, 최근 것부터";
+    AttachedNobody: "Nobody has asked anything yet.", "아직 아무 요청도 없어요.";
+    ServedShort: "served, {} requests", "제공 중, 요청 {}건";
+    SaidDetached: "This cluster is no longer served.", "이제 클러스터를 제공하지 않아요.";
     // notices
     NoticeTitle: "Your progress", "학습 기록";
     DidYouMean: "Did you mean {}?", "혹시 {}인가요?";

@@ -188,6 +188,8 @@ impl App {
         }
         match action {
             Action::Help => self.overlay = Some(Overlay::Help { scroll: 0 }),
+            Action::Attach => self.switch_on(),
+            Action::Detach => self.switch_off(),
             Action::Palette => self.open_palette(),
             Action::Leave => self.leave(),
             Action::Home => self.go_home(),

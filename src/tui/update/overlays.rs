@@ -30,8 +30,11 @@ impl App {
             return true;
         }
         let (page, last) = view::reader_extent(self);
-        let Some(Overlay::Help { scroll } | Overlay::Reader(crate::tui::overlay::Reader { scroll, .. })) =
-            &mut self.overlay
+        let Some(
+            Overlay::Help { scroll }
+            | Overlay::Attached { scroll }
+            | Overlay::Reader(crate::tui::overlay::Reader { scroll, .. }),
+        ) = &mut self.overlay
         else {
             return false;
         };
@@ -185,6 +188,12 @@ impl App {
         let all = play.panes.namespaces == Namespaces::Current;
         let word = if all { Word::ActShowAllNamespaces } else { Word::ActShowOneNamespace };
         add(self.word(word).to_owned(), Action::ToggleNamespaces);
+        if self.in_sandbox() {
+            add(self.word(Word::ActAttachLong).to_owned(), Action::Attach);
+        }
+        if self.attached.is_some() {
+            add(self.word(Word::ActDetachLong).to_owned(), Action::Detach);
+        }
         add(self.word(Word::ActNodeAdd).to_owned(), Action::NodeAdd);
         let nodes: Vec<String> = {
             let cluster = play.session.cluster();

@@ -75,6 +75,10 @@ fn right(app: &App, columns: usize) -> Line<'static> {
     let mut parts: Vec<Vec<Span<'static>>> = Vec::new();
     if let (Screen::Play, Some(play)) = (app.screen, &app.play) {
         let clock = Span::styled(clock(play, app.ages), app.theme.style(Role::Text));
+        if let Some(attached) = app.attached.as_ref().filter(|_| columns >= 68) {
+            let words = app.fill(Word::ServedShort, &[&attached.count().to_string()]);
+            parts.push(vec![Span::styled(words, app.theme.style(Role::Accent))]);
+        }
         parts.push(vec![clock, Span::raw("  "), speed(app, play)]);
     }
     if columns >= 68 {

@@ -21,6 +21,10 @@ pub fn overlay(app: &App, frame: &mut Frame<'_>) {
             let rows = help_rows(app, inside(reader(app.area)).width.into());
             read(app, frame, (app.word(Word::HelpTitle), rows), *scroll);
         }
+        Some(Overlay::Attached { scroll }) => {
+            let rows = attached_rows(app, inside(reader(app.area)).width.into());
+            read(app, frame, (app.word(Word::AttachedTitle), rows), *scroll);
+        }
         Some(Overlay::Reader(reading)) => {
             let rows = reader_rows(app, reading);
             read(app, frame, (&reading.title, rows), reading.scroll);
@@ -35,6 +39,7 @@ pub fn reader_extent(app: &App) -> (usize, usize) {
     let area = inside(reader(app.area));
     let rows = match &app.overlay {
         Some(Overlay::Help { .. }) => help_rows(app, area.width.into()).len(),
+        Some(Overlay::Attached { .. }) => attached_rows(app, area.width.into()).len(),
         Some(Overlay::Reader(reading)) => reader_rows(app, reading).len(),
         _ => 0,
     };
@@ -100,6 +105,35 @@ fn read(app: &App, frame: &mut Frame<'_>, (title, rows): (&str, Vec<Line<'static
     let note = if place.is_empty() { close } else { format!("{place}   {close}") };
     let inner = frame_box(app, frame, area, (title, &note));
     super::lines(frame, inner, rows.into_iter().skip(scroll));
+}
+
+/// How to attach, and what attached clients have done: status, verb, path and program.
+fn attached_rows(app: &App, columns: usize) -> Vec<Line<'static>> {
+    let Some(attached) = &app.attached else { return Vec::new() };
+    let theme = &app.theme;
+    let mut rows = Vec::new();
+    let told = app.fill(Word::AttachedWhere, &[&attached.url()]);
+    rows.extend(text::wrap_plain(&told, theme.style(Role::Text), columns, 0));
+    rows.push(Line::default());
+    rows.push(Line::styled(format!("  {}", attached.export_line()), theme.style(Role::Strong)));
+    rows.push(Line::default());
+    rows.push(Line::styled(app.word(Word::AttachedSeen), theme.style(Role::Accent)));
+    for seen in attached.seen() {
+        let role = if seen.status < 400 { Role::Text } else { Role::Warn };
+        let left = Line::from(vec![
+            Span::styled(format!("{:<4}", seen.status), theme.style(role)),
+            Span::styled(format!("{:<7}", seen.verb), theme.style(Role::Key)),
+            Span::styled(seen.path.clone(), theme.style(role)),
+        ]);
+        let agent = text::cut(&seen.agent, columns / 3, theme.glyphs.more);
+        let room = columns.saturating_sub(text::width(&agent) + 2);
+        let right = Line::styled(agent, theme.style(Role::Dim));
+        rows.push(text::justify(text::fit(left, room), right, columns));
+    }
+    if attached.count() == 0 {
+        rows.push(Line::styled(app.word(Word::AttachedNobody), theme.style(Role::Dim)));
+    }
+    rows
 }
 
 /// The describe text: what stands before a colon is what something is called.

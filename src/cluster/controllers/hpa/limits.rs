@@ -186,7 +186,6 @@ fn changed(policy: &HPAScalingPolicy, events: &[(i32, SimTime)], now: SimTime) -
     events.iter().filter(|(_, at)| now.since(*at) < nanos(policy.period_seconds)).map(|(n, _)| n).sum()
 }
 
-#[allow(clippy::cast_possible_truncation)] // as the real one: a number that is too great stays at the greatest
 fn up_limit(current: i32, events: &[(i32, SimTime)], rules: Option<&HPAScalingRules>, now: SimTime) -> i32 {
     let choose: fn(i32, i32) -> i32 = match select(rules) {
         "Disabled" => return current,
@@ -204,7 +203,6 @@ fn up_limit(current: i32, events: &[(i32, SimTime)], rules: Option<&HPAScalingRu
     policies(rules).iter().map(limit).reduce(choose).unwrap_or(0)
 }
 
-#[allow(clippy::cast_possible_truncation)]
 fn down_limit(current: i32, events: &[(i32, SimTime)], rules: Option<&HPAScalingRules>, now: SimTime) -> i32 {
     let choose: fn(i32, i32) -> i32 = match select(rules) {
         "Disabled" => return current,

@@ -135,7 +135,6 @@ pub fn replicas(view: &View, current: i32, question: &Question) -> Result<Answer
     Ok(answer(if against { current } else { replicas }))
 }
 
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // counts of pods are far below 2^31
 fn rounded_up(ratio: f64, pods: usize) -> i32 {
     (ratio * pods as f64).ceil() as i32
 }
@@ -249,7 +248,6 @@ fn requests(pods: &[&Arc<Pod>], question: &Question) -> Result<Figures, String> 
 }
 
 /// Use in parts of the goal, per cent of the requests, and the average in thousandths.
-#[allow(clippy::cast_precision_loss)] // thousandths of cores and bytes are far below 2^52
 fn ratio(figures: &Figures, requests: &Figures, goal: Goal) -> Result<(f64, Option<i32>, i64), String> {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     match goal {

@@ -298,7 +298,6 @@ impl Run<'_> {
         let behavior = self.stored.spec.behavior.as_ref();
         let of = |rules: Option<&HPAScalingRules>| {
             let own = rules.and_then(|r| r.tolerance.as_ref());
-            #[allow(clippy::cast_precision_loss)] // a tolerance is a small fraction
             own.map_or(TOLERANCE, |q| quantity::of(q).nano as f64 / 1e9)
         };
         Tolerances {
