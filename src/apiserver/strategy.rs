@@ -3,6 +3,7 @@
 
 use super::Part;
 use crate::object::{DynamicObject, Kind, Object};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Service, ServiceSpec};
 use std::sync::Arc;
@@ -138,7 +139,11 @@ pub fn prepare_create(object: &mut Object) {
         Object::ReplicaSet(o) => Arc::make_mut(o).status = None,
         Object::ReplicationController(o) => Arc::make_mut(o).status = None,
         Object::DaemonSet(o) => Arc::make_mut(o).status = None,
-        Object::StatefulSet(o) => Arc::make_mut(o).status = None,
+        Object::StatefulSet(o) => {
+            let o = Arc::make_mut(o);
+            o.status = None;
+            drop_max_unavailable(o);
+        }
         Object::Job(o) => {
             let o = Arc::make_mut(o);
             o.status = None;
@@ -182,8 +187,19 @@ fn job_selector(job: &mut Job) {
 
 /// Prepares a changed object: what the server has handed out stays unless the client names something else.
 pub fn prepare_update(object: &mut Object, old: &Object, part: Part) {
-    if let (Object::Service(new), Object::Service(old), Part::Spec) = (object, old, part) {
-        service_update(Arc::make_mut(new), old);
+    match (object, old, part) {
+        (Object::Service(new), Object::Service(old), Part::Spec) => service_update(Arc::make_mut(new), old),
+        (Object::StatefulSet(new), ..) => drop_max_unavailable(Arc::make_mut(new)),
+        _ => {}
+    }
+}
+
+/// A `StatefulSet` has no `maxUnavailable` in 1.36: its feature gate (`MaxUnavailableStatefulSet`) is off, and what a
+/// client writes is lost without a word.
+fn drop_max_unavailable(set: &mut StatefulSet) {
+    let strategy = set.spec.as_mut().and_then(|s| s.update_strategy.as_mut());
+    if let Some(rolling) = strategy.and_then(|s| s.rolling_update.as_mut()) {
+        rolling.max_unavailable = None;
     }
 }
 

@@ -63,7 +63,7 @@ pub fn judge_create(api: &mut ApiServer, object: &Object, origin: &Origin) -> Re
         api.told.extend(warning);
     }
     policy::check(api, &Admitted { operation: "CREATE", object, old: None }, origin)?;
-    quota::check(api, object)
+    quota::check(api, object, None)
 }
 
 /// Admission of an update after validation: may only refuse.
@@ -91,7 +91,13 @@ pub fn judge_update(
         }
         _ => {}
     }
-    policy::check(api, &Admitted { operation: "UPDATE", object, old: Some(old) }, origin)
+    policy::check(api, &Admitted { operation: "UPDATE", object, old: Some(old) }, origin)?;
+    match object {
+        Object::Pod(_) | Object::Service(_) | Object::PersistentVolumeClaim(_) => {
+            quota::check(api, object, Some(old))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Admission of an update.

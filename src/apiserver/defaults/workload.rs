@@ -83,7 +83,6 @@ pub fn stateful_set(object: &mut StatefulSet) {
         && let Some(rolling) = &mut strategy.rolling_update
     {
         rolling.partition.get_or_insert(0);
-        count(&mut rolling.max_unavailable, 1);
     }
     let retention = spec.persistent_volume_claim_retention_policy.get_or_insert_default();
     text(&mut retention.when_deleted, "Retain");

@@ -40,6 +40,7 @@ use super::{Cluster, Wake, kubelet};
 use crate::apiserver::{ApiError, Change, DeleteOptions, Origin, Part, Store};
 use crate::object::{Kind, Object, ObjectKey, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
 use imbl::OrdMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a controller sees.
@@ -104,6 +105,9 @@ pub enum Memory {
     Failures(i32, SimTime),
     /// What an autoscaler has recommended and done.
     Scaling(Arc<hpa::History>),
+    /// For an object with this uid and generation: for each node when a failed pod was last removed from it, and how
+    /// long the next has to stay, in nanoseconds.
+    BackOff((String, i64), BTreeMap<Arc<str>, (SimTime, u64)>),
 }
 
 /// The first error among the writes of a reconcile, as a later status tells it.

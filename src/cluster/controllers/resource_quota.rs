@@ -4,7 +4,7 @@
 
 use super::{Controller, Keys, View, WATCH_LATENCY, Write};
 use crate::apiserver::{Change, admission::quota};
-use crate::object::{Kind, Object, ObjectKey, Pod, Resource, meta::MetaExt, time::MILLISECOND};
+use crate::object::{Kind, Object, ObjectKey, Pod, Resource, time::MILLISECOND};
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaStatus};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -47,7 +47,7 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let Some(Object::ResourceQuota(stored)) = view.store.get(key) else { return Vec::new() };
     let hard = stored.spec.as_ref().and_then(|s| s.hard.clone()).unwrap_or_default();
     let names: Vec<&str> = hard.keys().map(String::as_str).collect();
-    let used = quota::usage(view.store, stored.namespace_str(), &names);
+    let used = quota::usage(view.store, stored, &names, view.now);
     let used = used.into_iter().map(|(name, amount)| (name, Quantity(amount.to_string()))).collect();
     let status = ResourceQuotaStatus { hard: Some(hard), used: Some(used) };
     if stored.status.as_ref() == Some(&status) {

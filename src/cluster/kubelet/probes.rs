@@ -301,13 +301,12 @@ fn over_network(
     }
     if let Some(grpc) = &probe.grpc {
         let port = u16::try_from(grpc.port).unwrap_or(0);
-        if http::speaks_health(cluster, &spot.pod, port) {
-            return match grpc.service.as_deref().unwrap_or("") {
-                "" => Ok(()),
-                _ => {
-                    Err("error: health rpc failed: rpc error: code = NotFound desc = unknown service"
-                        .to_owned())
-                }
+        if let Some(answer) = http::health(cluster, &spot.pod, (port, grpc.service.as_deref().unwrap_or("")))
+        {
+            return match answer {
+                Ok("SERVING") => Ok(()),
+                Ok(status) => Err(format!("service unhealthy (responded with {status:?})")),
+                Err(why) => Err(format!("error: health rpc probe failed: {why}")),
             };
         }
         // Whoever does not answer in HTTP/2 is waited for.

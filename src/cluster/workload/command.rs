@@ -1,9 +1,9 @@
 //! From a command line to a program: which server, shell or tool it is, and whether the image has it.
 
 use super::images::{Behaviour, Image, Shell};
-use super::load;
 use super::process::{Program, plain_server, server_program};
 use super::server::{Server, Startup};
+use super::{agnhost, load};
 use crate::cluster::kubelet::environment;
 use crate::cluster::kubelet::run::NEVER;
 use crate::object::{Pod, SECOND, SimTime};
@@ -198,6 +198,8 @@ pub const OWN: &[&str] =
 /// What the runtime says when it cannot be started.
 pub fn program(argv: &[String], start: &Start) -> Result<(Program, SimTime, Option<String>), String> {
     let now = start.now;
+    let script = agnhost::as_script(argv);
+    let argv = script.as_deref().unwrap_or(argv);
     let Some(name) = argv.first() else {
         // What an image that the table does not know would run, nobody can say: it serves.
         return match start.image.behaviour {
@@ -353,7 +355,7 @@ pub fn server_of(argv: &[String], start: &Start) -> Option<(Program, SimTime, Op
     let (_, behaviour, ports) = SERVERS.iter().find(|(n, _, _)| *n == plain).copied()?;
     match behaviour {
         Behaviour::HttpEcho => Some(http_echo(rest, start)),
-        Behaviour::Agnhost => Some(agnhost(rest)),
+        Behaviour::Agnhost => serve(agnhost::server(rest, start)),
         Behaviour::Redis => {
             let port = option(rest, "--port").and_then(|p| p.parse().ok()).unwrap_or(6379);
             serve(Server::new(behaviour, vec![port], None))
@@ -376,8 +378,8 @@ pub fn server_of(argv: &[String], start: &Start) -> Option<(Program, SimTime, Op
 /// A program, when it runs first, and what it says before it ends at once.
 type Started = (Program, SimTime, Option<String>);
 
-/// `-p 80`, `-p80`, `--port=80`.
-fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
+/// The value of an option: `-p 80`, `-p80`, `--port=80`.
+pub fn option<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
     let at = args.iter().position(|a| a == name);
     if let Some(at) = at {
         return args.get(at + 1).map(String::as_str);
@@ -398,30 +400,13 @@ fn http_echo(args: &[String], start: &Start) -> Started {
     (server_program(Server::new(Behaviour::HttpEcho, vec![port], Some(&text))), NEVER, None)
 }
 
-fn agnhost(args: &[String]) -> Started {
-    let verb = args.first().map_or("pause", String::as_str);
-    let port = |name: &str, default: u16| option(args, name).and_then(|p| p.parse().ok()).unwrap_or(default);
-    let server = match verb {
-        "netexec" => Server::new(Behaviour::Agnhost, vec![port("--http-port", 8080)], Some("netexec")),
-        "serve-hostname" => {
-            Server::new(Behaviour::Agnhost, vec![port("--port", 9376)], Some("serve-hostname"))
-        }
-        "liveness" => Server::new(Behaviour::Agnhost, vec![8080], Some("liveness")),
-        "grpc-health-checking" => {
-            let ports = vec![port("--port", 5000), port("--http-port", 8080)];
-            Server::new(Behaviour::Agnhost, ports, Some("grpc-health-checking"))
-        }
-        "pause" => Server::new(Behaviour::Pause, Vec::new(), None),
-        _ => Server::new(Behaviour::Agnhost, vec![8080], Some("netexec")),
-    };
-    (server_program(server), NEVER, None)
-}
-
 /// Any command beside a container's first: a shell, a tool, or one of the world's own commands.
 ///
 /// # Errors
 /// What the runtime says when it cannot be started.
 pub fn exec_program(argv: &[String], start: &Start, terminal: bool) -> Result<(Program, SimTime), String> {
+    let script = agnhost::as_script(argv);
+    let argv = script.as_deref().unwrap_or(argv);
     let Some(name) = argv.first() else { return Err("no command specified".to_owned()) };
     exists(name, start.image, start.spec)?;
     let plain = base(name);

@@ -1,9 +1,9 @@
 //! Requests that reach a pod: which of its processes listens, and what it answers.
 
-use super::images;
 use super::process::Program;
 use super::rootfs::Spot;
-use super::server::{self, Server, Visit};
+use super::server::{self, After, Server, Visit};
+use super::{agnhost, images};
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::run::spec_of;
 use crate::cluster::kubelet::{Place, log::Log, place_of, run_mut, run_of};
@@ -37,10 +37,15 @@ fn listener(cluster: &Cluster, pod: &ObjectName, port: u16) -> Outcome<(Spot, u3
     Outcome::Refused
 }
 
-/// Whether the pod answers gRPC health checks on the port.
-pub fn speaks_health(cluster: &Cluster, pod: &ObjectName, port: u16) -> bool {
-    let health = |server: &Server| server.text.as_deref() == Some("grpc-health-checking") && port != 8080;
-    matches!(listener(cluster, pod, port), Outcome::Answered((_, _, server)) if health(&server))
+/// What a gRPC health check of a service is answered with, as [`agnhost::health`] says it.
+pub fn health(
+    cluster: &Cluster,
+    pod: &ObjectName,
+    asked: (u16, &str),
+) -> Option<Result<&'static str, String>> {
+    let Outcome::Answered((spot, _, server)) = listener(cluster, pod, asked.0) else { return None };
+    let since = agnhost::began(cluster, &spot.node, pod, spot.index);
+    agnhost::health(cluster, &server, since, asked)
 }
 
 /// Opens a TCP connection to the pod.
@@ -83,11 +88,16 @@ pub fn http_to_pod(
         if let Some(line) = &answer.log {
             container.log.get_or_insert_with(|| Box::new(Log::default())).write(now, line.as_bytes());
         }
-        if answer.last_words
-            && let Some(body) = &mut container.body
+        if let Some(body) = &mut container.body
             && let Some(process) = body.processes.iter_mut().find(|p| p.pid == pid)
         {
-            process.exit = Some(0);
+            match (answer.after, &mut process.program) {
+                (After::Exit(status), _) => process.exit = Some(status),
+                (After::Keep(key, value), Program::Server(server)) => {
+                    server.data.insert(key.to_owned(), value.to_owned());
+                }
+                _ => {}
+            }
         }
     }
     Outcome::Answered(answer.reply)

@@ -2,6 +2,7 @@
 //!
 //! Always holds: a process is plain data; it moves only when its kubelet runs it.
 
+pub mod agnhost;
 pub mod command;
 pub mod files;
 pub mod http;

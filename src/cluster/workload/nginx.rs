@@ -5,7 +5,7 @@
 
 use super::files::normalize;
 use super::rootfs;
-use super::server::{Answer, Server, Visit, clf_time, client, http_date, timestamp};
+use super::server::{After, Answer, Server, Visit, clf_time, client, http_date, timestamp};
 use crate::cluster::Cluster;
 use crate::cluster::network::HttpReply;
 use crate::cluster::workload::rootfs::Spot;
@@ -216,7 +216,7 @@ pub fn answer(cluster: &mut Cluster, _server: &Server, visit: &Visit) -> Answer 
     Answer {
         reply: HttpReply { status, headers, body, took: MILLISECOND },
         log: Some(log),
-        last_words: false,
+        after: After::Serve,
     }
 }
 

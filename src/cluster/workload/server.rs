@@ -2,11 +2,11 @@
 
 use super::images::{self, Behaviour, Image};
 use super::rootfs::{self, Spot};
-use super::{nginx, texts};
+use super::{agnhost, nginx, texts};
 use crate::cluster::Cluster;
-use crate::cluster::kubelet::{environment, run_of};
+use crate::cluster::kubelet::environment;
 use crate::cluster::network::{HttpCall, HttpReply};
-use crate::object::{Pod, SECOND, SimTime, time::MILLISECOND};
+use crate::object::{Pod, SimTime, time::MILLISECOND};
 use crate::posix::FileError;
 use k8s_openapi::api::core::v1::Container;
 use std::fmt::Write as _;
@@ -122,8 +122,19 @@ pub struct Answer {
     pub reply: HttpReply,
     /// What is written to the log.
     pub log: Option<String>,
-    /// Whether the server ends with this answer.
-    pub last_words: bool,
+    /// What becomes of the server.
+    pub after: After,
+}
+
+/// What becomes of a server once it has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It goes on.
+    Serve,
+    /// It ends with this status.
+    Exit(i32),
+    /// It goes on, with this written down in its data.
+    Keep(&'static str, &'static str),
 }
 
 /// Lets a server answer.
@@ -140,7 +151,7 @@ pub fn answer(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
             answer
         }
         Behaviour::Whoami => plain(200, &whoami(cluster, visit)),
-        Behaviour::Agnhost => agnhost(cluster, server, visit),
+        Behaviour::Agnhost => agnhost::answer(cluster, server, visit),
         Behaviour::Says => says(cluster, visit),
         Behaviour::Netcat => netcat(server),
         Behaviour::Coredns => match visit.call.path.as_str() {
@@ -187,7 +198,7 @@ pub fn plain(status: u16, body: &str) -> Answer {
         ("Content-Length".to_owned(), body.len().to_string()),
     ];
     let reply = HttpReply { status, headers, body: body.as_bytes().to_vec(), took: MILLISECOND };
-    Answer { reply, log: None, last_words: false }
+    Answer { reply, log: None, after: After::Serve }
 }
 
 /// `nc -l`: what was given to it is the answer, once.
@@ -196,11 +207,12 @@ fn netcat(server: &Server) -> Answer {
     let (head, body) = text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")).unwrap_or(("", text));
     let status = head.split_whitespace().nth(1).and_then(|s| s.parse().ok()).unwrap_or(200);
     let mut answer = plain(status, body);
-    answer.last_words = true;
+    answer.after = After::Exit(0);
     answer
 }
 
-fn path_of(call: &HttpCall) -> &str {
+/// The path of a request, without its query.
+pub fn path_of(call: &HttpCall) -> &str {
     call.path.split('?').next().unwrap_or("/")
 }
 
@@ -273,7 +285,7 @@ fn httpd(cluster: &mut Cluster, _server: &Server, visit: &Visit) -> Answer {
     Answer {
         reply: HttpReply { status, headers, body, took: MILLISECOND },
         log: Some(log),
-        last_words: false,
+        after: After::Serve,
     }
 }
 
@@ -304,42 +316,6 @@ fn whoami(cluster: &Cluster, visit: &Visit) -> String {
     }
     text.push('\n');
     text
-}
-
-/// agnhost's `netexec`, `serve-hostname` and `liveness`.
-fn agnhost(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
-    let pod = visit.spot.object(cluster);
-    let hostname = pod.as_deref().map(environment::hostname).unwrap_or_default();
-    let path = path_of(visit.call);
-    let query = |key: &str| {
-        let pairs = visit.call.path.split_once('?').map_or("", |(_, q)| q).split('&');
-        pairs.filter_map(|p| p.split_once('=')).find(|(k, _)| *k == key).map(|(_, v)| v.to_owned())
-    };
-    match server.text.as_deref() {
-        Some("liveness") => {
-            let since = run_of(cluster, &visit.spot.node, &visit.spot.pod)
-                .and_then(|r| r.containers.get(visit.spot.index));
-            let began = since.and_then(|c| c.body.as_ref()?.processes.first().map(|p| p.started));
-            let age = began.map_or(0, |b| cluster.now().since(b)) / SECOND;
-            if path != "/healthz" {
-                return plain(404, "404 page not found\n");
-            }
-            return if age > 10 { plain(500, &format!("error: {age}.0")) } else { plain(200, "ok") };
-        }
-        Some("serve-hostname") => return plain(200, &hostname),
-        _ => {}
-    }
-    match path {
-        "/hostname" | "/hostName" => plain(200, &hostname),
-        "/echo" => plain(
-            query("code").and_then(|c| c.parse().ok()).unwrap_or(200),
-            &query("msg").unwrap_or_default(),
-        ),
-        "/clientip" => plain(200, &format!("{}:41234", client(visit))),
-        "/healthz" => plain(200, ""),
-        "/" => plain(200, &format!("NOW: {}", http_date(cluster.now()))),
-        _ => plain(404, "404 page not found\n"),
-    }
 }
 
 /// `06/Oct/2026:10:45:52 +0000`.

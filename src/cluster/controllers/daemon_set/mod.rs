@@ -8,10 +8,12 @@ mod update;
 
 use super::history::{self, History, Labels};
 use super::support::{self, Owner};
-use super::{Controller, Keys, View, Write, nodes};
+use super::{Controller, Keys, Memory, View, Write, nodes};
 use crate::apiserver::{Change, DeleteOptions};
 use crate::cluster::events::Note;
-use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SECOND, meta::MetaExt, selector::Selector};
+use crate::object::{
+    Kind, Object, ObjectKey, Pod, Resource, SECOND, SimTime, meta::MetaExt, selector::Selector,
+};
 use k8s_openapi::api::apps::v1::{DaemonSet, DaemonSetSpec};
 use k8s_openapi::api::core::v1::Node;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +28,10 @@ const COMPONENT: &str = "daemonset-controller";
 const LABELS: Labels = Labels::OfTemplate(HASH_LABEL);
 /// How many pods one reconcile creates or deletes at most (`BurstReplicas`).
 const BURST: usize = 250;
-/// How long a failed pod stays before it is replaced at first.
+/// How long a node's second failed pod stays before it is removed; each further one twice as long as the one before.
 const FAILED_BACKOFF: u64 = SECOND;
+/// The longest that one stays. After twice this time without one the count begins anew.
+const FAILED_BACKOFF_MAX: u64 = 15 * 60 * SECOND;
 
 fn watch(change: &Change, view: &View, keys: &mut Keys) {
     match change.key.kind {
@@ -86,6 +90,7 @@ struct Sync<'a> {
     /// The set's pods by node, those that are going included.
     pods: BTreeMap<Arc<str>, Vec<Arc<Pod>>>,
     hash: String,
+    back_off: BTreeMap<Arc<str>, (SimTime, u64)>,
     again: Option<u64>,
     events: Vec<Write>,
 }
@@ -108,6 +113,11 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let claimed = support::claim::<Pod>(view, &owner, |_| true, &mut writes);
     let hash = History::hash(&history.update, LABELS);
     let maker = pods::Maker::new(set, spec, &hash);
+    let of = (set.uid_str().to_owned(), set.metadata.generation.unwrap_or(0));
+    let before = match view.recalled {
+        Some(Memory::BackOff(whose, nodes)) if *whose == of => nodes.clone(),
+        _ => BTreeMap::new(),
+    };
     let mut sync = Sync {
         view: *view,
         set,
@@ -116,10 +126,14 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
         maker,
         pods: pods::by_node(claimed),
         hash,
+        back_off: before.clone(),
         again: None,
         events: Vec::new(),
     };
     let (create, delete) = sync.manage();
+    if sync.back_off != before {
+        writes.push(Write::Recall(Some(Memory::BackOff(of, sync.back_off.clone()))));
+    }
     let (create, delete) =
         if create.is_empty() && delete.is_empty() { sync.roll() } else { (create, delete) };
     writes.append(&mut sync.events);
@@ -144,7 +158,7 @@ impl Sync<'_> {
             match suits {
                 Suits::Yes if pods.is_empty() => create.push(node),
                 Suits::No => delete.extend(pods.into_iter().filter(|p| !p.is_terminating())),
-                Suits::Yes | Suits::ToStay => self.keep_one(&pods, &mut delete),
+                Suits::Yes | Suits::ToStay => self.keep_one(&node, &pods, &mut delete),
             }
         }
         let known: BTreeSet<&Arc<str>> = self.nodes.iter().map(|(node, _)| node).collect();
@@ -154,7 +168,7 @@ impl Sync<'_> {
     }
 
     /// Of the pods of one node, those that ended and all but the oldest go (but an update may have two for a while).
-    fn keep_one(&mut self, pods: &[Arc<Pod>], delete: &mut Vec<Arc<Pod>>) {
+    fn keep_one(&mut self, node: &Arc<str>, pods: &[Arc<Pod>], delete: &mut Vec<Arc<Pod>>) {
         let mut running = Vec::new();
         for pod in pods.iter().filter(|p| !p.is_terminating()) {
             let (kind, reason, verb) = match pod.status.phase.as_deref() {
@@ -165,12 +179,12 @@ impl Sync<'_> {
                     continue;
                 }
             };
-            let ready_at = pod.created() + FAILED_BACKOFF;
-            if kind == "failed" && ready_at > self.view.now {
-                self.again = Some(support::until(self.view.now, ready_at));
+            if kind == "failed"
+                && let Some(wait) = self.wait_for_failed(node)
+            {
+                self.again = Some(self.again.map_or(wait, |a| a.min(wait)));
                 continue;
             }
-            let node = pod.spec.node_name.as_deref().unwrap_or("");
             let text = format!(
                 "Found {kind} daemon pod {} on node {node}, will try to {verb} it",
                 pod.object_name()
@@ -191,20 +205,30 @@ impl Sync<'_> {
         }
     }
 
+    /// How long a failed pod stays on its node, in nanoseconds; `None` when it may go now.
+    fn wait_for_failed(&mut self, node: &Arc<str>) -> Option<u64> {
+        let now = self.view.now;
+        let next = match self.back_off.get(node) {
+            Some((last, wait)) if now.since(*last) < *wait => return Some(*wait),
+            Some((last, wait)) if now.since(*last) <= 2 * FAILED_BACKOFF_MAX => {
+                (wait * 2).min(FAILED_BACKOFF_MAX)
+            }
+            _ => FAILED_BACKOFF,
+        };
+        self.back_off.insert(node.clone(), (now, next));
+        None
+    }
+
     /// With surge, a new pod that is not ready yet may stand beside an old one that is.
     fn keep_surge(&self, running: &[Arc<Pod>], delete: &mut Vec<Arc<Pod>>) {
-        let (new, old): (Vec<_>, Vec<_>) = running.iter().partition(|p| self.is_updated(p));
-        let is_ready = |p: Option<&&Arc<Pod>>| p.is_some_and(|p| support::is_ready(p));
-        if new.is_empty() || old.is_empty() || is_ready(new.first()) || !is_ready(old.first()) {
-            let mut kept = false;
-            for pod in running {
-                let keep = !kept && (new.is_empty() || old.is_empty() || self.is_updated(pod));
-                kept |= keep;
-                if !keep {
-                    delete.push(pod.clone());
-                }
-            }
+        if running.len() < 2 {
             return;
+        }
+        let (new, old): (Vec<_>, Vec<_>) = running.iter().partition(|p| self.is_updated(p));
+        if let (Some(new), Some(old)) = (new.first(), old.first())
+            && (!support::is_ready(old) || self.available(new))
+        {
+            delete.push(Arc::clone(old));
         }
         delete.extend(new.into_iter().skip(1).chain(old.into_iter().skip(1)).cloned());
     }

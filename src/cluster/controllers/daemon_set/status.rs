@@ -29,7 +29,7 @@ impl Sync<'_> {
                     self.again = Some(self.again.map_or(wait, |a| a.min(wait)));
                 }
             }
-            updated += i32::from(pods.iter().any(|p| !p.is_terminating() && self.is_updated(p)));
+            updated += i32::from(self.is_updated(pod));
         }
         let earlier = self.set.status.clone().unwrap_or_default();
         let status = DaemonSetStatus {

@@ -83,14 +83,15 @@ fn updates_go_node_by_node() {
             vec![2, 3, 3],
         ),
         (
+            // While two pods stand on a node the older one counts.
             json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}),
-            vec![1, 2, 3],
+            vec![0, 1, 2],
         ),
         (json!({"type": "OnDelete"}), vec![0, 0, 0]),
     ] {
         let mut lab = four_nodes();
         agent(&mut lab, strategy.clone());
-        lab.advance(100).pods_ready().advance(100);
+        lab.advance(100).pods_ready().advance(2000);
         lab.edit::<DaemonSet>("agent", |set| {
             let template = &mut set.spec.get_or_insert_default().template;
             template.spec.get_or_insert_default().containers[0].image = Some("fluentd:2".to_owned());
@@ -105,4 +106,37 @@ fn updates_go_node_by_node() {
         lab.advance(100);
         assert!(lab.all::<k8s_openapi::api::apps::v1::ControllerRevision>().len() == 2);
     }
+}
+
+#[test]
+fn failed_pods_are_replaced_more_and_more_slowly() {
+    let mut lab = lab();
+    node(&mut lab, "w1", json!([]));
+    agent(&mut lab, json!({"type": "OnDelete"}));
+    lab.advance(100);
+    // How long each failed pod stayed, in tenths of a second.
+    let mut stayed = Vec::new();
+    for _ in 0..5 {
+        let name = lab.all::<Pod>()[0].name_str().to_owned();
+        lab.edit_status::<Pod>(&name, |pod| pod.status.phase = Some("Failed".to_owned()));
+        let mut tenths = 0;
+        while lab.try_get::<Pod>(&name).is_some() {
+            lab.advance(100);
+            tenths += 1;
+        }
+        lab.advance(100);
+        stayed.push(tenths);
+    }
+    assert_eq!(stayed.len(), 5);
+    assert!(stayed[0] <= 1, "{stayed:?}");
+    for (n, pair) in stayed.windows(2).enumerate().skip(1) {
+        assert!(pair[1] > pair[0] + (1 << n), "{stayed:?}");
+    }
+    let events = lab.events("DaemonSet");
+    assert_eq!(lab.all::<Pod>().len(), 1);
+    assert!(
+        events.iter().any(|e| e.starts_with("FailedDaemonPod: Found failed daemon pod default/agent-")),
+        "{events:?}"
+    );
+    assert!(events.iter().any(|e| e.ends_with(" on node w1, will try to kill it")), "{events:?}");
 }

@@ -41,7 +41,7 @@ impl Sync<'_> {
         if total > 0 && n == 0 && surge == 0 { 1 } else { n }
     }
 
-    fn available(&self, pod: &Pod) -> bool {
+    pub(super) fn available(&self, pod: &Pod) -> bool {
         is_available(pod, self.spec.min_ready_seconds.unwrap_or(0), self.view.now)
     }
 

@@ -102,7 +102,7 @@ enum Turn {
 impl Sync<'_> {
     fn work(&mut self) {
         for place in 0..self.replicas.len() {
-            if self.keep(place) == Turn::Wait {
+            if self.keep(place) == Turn::Wait && self.ordered() == Turn::Wait {
                 return;
             }
         }
@@ -195,31 +195,20 @@ impl Sync<'_> {
         self.spec.update_strategy.as_ref().and_then(|s| s.type_.as_deref()) == Some("OnDelete")
     }
 
-    fn max_unavailable(&self) -> usize {
-        let rolling = self.spec.update_strategy.as_ref().and_then(|s| s.rolling_update.as_ref());
-        let value = rolling.and_then(|r| r.max_unavailable.as_ref());
-        let total = self.replicas.len() as i32;
-        let n = value.map_or(1, |_| support::scaled(value, total, support::Round::Up));
-        usize::try_from(n.max(1)).unwrap_or(1)
-    }
-
-    /// Replaces pods of another revision, the highest ordinal first, not below the partition.
+    /// Replaces pods of another revision, the highest ordinal first, not below the partition, one at a time.
     fn roll(&mut self) {
         if self.on_delete() {
             return;
         }
         let lowest = self.partition().saturating_sub(self.start());
-        let mut room = self.max_unavailable();
         for place in (lowest..self.replicas.len()).rev() {
             let Some(pod) = self.replicas[place].clone() else { return };
             let old = pod.label(REVISION_LABEL) != Some(self.update.name_str());
             if old && !pod.is_terminating() {
                 self.delete(&pod);
-                room -= 1;
-            } else if !pods::is_healthy(&pod) || !self.is_available(&pod) {
-                room -= 1;
+                return;
             }
-            if room == 0 {
+            if !pods::is_healthy(&pod) || !self.is_available(&pod) {
                 return;
             }
         }
