@@ -75,7 +75,7 @@ fn its_servers_answer() {
     assert_eq!(get(&mut lab, 80, "/echo?msg=hi%20there&code=503"), (503, "hi there".to_owned()));
     assert_eq!(get(&mut lab, 80, "/redirect?location=/echo%3Fmsg=x").0, 302);
     get(&mut lab, 80, "/exit?code=3");
-    lab.seconds(1);
+    lab.seconds(4);
     assert!(lab.line().starts_with("Running"), "{}", lab.line());
     assert_eq!(
         lab.get().unwrap()["status"]["containerStatuses"][0]["lastState"]["terminated"]["exitCode"],
@@ -124,7 +124,9 @@ fn its_commands_print() {
         assert_eq!(lab.line(), "Succeeded false 0 terminated/Completed", "{args:?}");
     }
     let mut lab = Lab::new();
-    lab.pod(pod(&["logs-generator", "--log-lines-total=20", "--run-duration", "4s"], json!({}))).seconds(20);
+    let mut spec = pod(&["logs-generator", "--log-lines-total=20", "--run-duration", "4s"], json!({}));
+    spec["restartPolicy"] = json!("Never");
+    lab.pod(spec).seconds(20);
     let text = log(&mut lab);
     assert!(text.lines().count() >= 20, "{text}");
     assert!(text.lines().all(|l| l.contains(" logs_generator.go:76] ")), "{text}");

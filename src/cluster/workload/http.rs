@@ -6,7 +6,7 @@ use super::server::{self, After, Server, Visit};
 use super::{agnhost, images};
 use crate::cluster::Cluster;
 use crate::cluster::kubelet::run::spec_of;
-use crate::cluster::kubelet::{Place, log::Log, place_of, run_mut, run_of};
+use crate::cluster::kubelet::{Place, log::Log, place_of, run_mut, run_of, wake_pod};
 use crate::cluster::network::{HttpCall, HttpReply, Outcome};
 use crate::object::ObjectName;
 
@@ -99,6 +99,10 @@ pub fn http_to_pod(
                 _ => {}
             }
         }
+    }
+    if matches!(answer.after, After::Exit(_)) {
+        // Nobody else tells the kubelet that the process is gone.
+        wake_pod(cluster, &spot.node, &spot.pod, now);
     }
     Outcome::Answered(answer.reply)
 }
