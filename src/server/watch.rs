@@ -50,7 +50,6 @@ impl Watch {
         let mut batch = first;
         loop {
             news.borrow_and_update();
-            let revision = client.revision();
             if !batch.is_success() {
                 let error = if let Body::Json(status) = batch.body { status } else { Value::Null };
                 self.send(sender, vec![json!({"type": "ERROR", "object": error})]).await;
@@ -58,6 +57,8 @@ impl Watch {
             }
             let Body::Json(mut value) = batch.body else { return };
             let version = value["resourceVersion"].as_str().unwrap_or("").to_owned();
+            // What has changed since the batch was made, before this task came to run, counts as well.
+            let Ok(revision) = version.parse::<u64>() else { return };
             if let Value::Array(events) = value["events"].take()
                 && !self.send(sender, events).await
             {
