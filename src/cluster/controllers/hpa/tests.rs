@@ -1,3 +1,5 @@
+//! An autoscaler by what it does: its bounds, and what it says without metrics.
+
 use super::super::lab::lab;
 use super::*;
 use serde_json::json;
