@@ -4,7 +4,7 @@
 //! Does not: notice a field that is given twice (the JSON is parsed already).
 
 use super::schema::{self, Shape, Type};
-use super::{ApiError, FieldError, Request};
+use super::{ApiError, FieldError, Request, convert};
 use crate::object::{Kind, Object, quantity::Quantity};
 use base64::Engine;
 use serde_json::{Map, Value};
@@ -58,8 +58,8 @@ pub fn object(kind: Kind, body: Value, validation: FieldValidation) -> Result<De
             unknown.join(", ")
         )));
     }
-    let object =
-        Object::from_value(kind, value).map_err(|e| ApiError::bad_request(format!("{prefix}: json: {e}")))?;
+    let object = Object::from_value(kind.stored(), convert::to_stored(kind, value))
+        .map_err(|e| ApiError::bad_request(format!("{prefix}: json: {e}")))?;
     let warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
     Ok(Decoded { object, warnings })
 }
@@ -106,7 +106,8 @@ pub fn patched(
     if validation == FieldValidation::Strict && !unknown.is_empty() {
         return Err(invalid(format!("strict decoding error: {}", unknown.join(", "))));
     }
-    let object = Object::from_value(kind, value).map_err(|e| invalid(e.to_string()))?;
+    let object = Object::from_value(kind.stored(), convert::to_stored(kind, value))
+        .map_err(|e| invalid(e.to_string()))?;
     let warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
     Ok(Decoded { object, warnings })
 }

@@ -11,6 +11,7 @@ pub mod apply;
 pub mod authentication;
 pub mod authorization;
 pub mod cel;
+pub mod convert;
 pub mod crd;
 pub mod decode;
 pub mod defaults;
@@ -128,6 +129,7 @@ impl ApiServer {
         }
         admission::admit_create(self, &mut object, origin)?;
         let mut errors = validation::create(&object);
+        errors.extend(validation::asked(&object, None, origin.asked));
         errors.extend(self.check_defined(&object, None, origin.asked));
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, object.name_str(), errors));
@@ -187,6 +189,7 @@ impl ApiServer {
             admission::admit_update(self, &mut object, &old, origin)?;
         }
         let mut errors = validation::update(&object, &old, part);
+        errors.extend(validation::asked(&object, Some(&old), origin.asked));
         errors.extend(self.check_defined(&object, Some(&old), origin.asked));
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind, &key.name.name, errors));

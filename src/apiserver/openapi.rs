@@ -61,11 +61,8 @@ fn documents() -> &'static [Document] {
 }
 
 fn build(group: &str, version: &str) -> Document {
-    let kinds: Vec<Kind> = Kind::ALL
-        .iter()
-        .copied()
-        .filter(|k| (k.info().group, k.info().version) == (group, version))
-        .collect();
+    let kinds: Vec<Kind> =
+        Kind::all_served().filter(|k| (k.info().group, k.info().version) == (group, version)).collect();
     let mut paths = Map::new();
     for kind in &kinds {
         add_paths(&mut paths, kind.info());

@@ -154,9 +154,9 @@ fn short_name(full: &str) -> String {
 fn build() -> Schemas {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
     let mut kinds = BTreeMap::new();
-    for kind in Kind::ALL {
+    for kind in Kind::all_served() {
         if let Some(name) = kind.schema(&mut generator).and_then(|s| reference(s.as_value())) {
-            kinds.insert(*kind, name);
+            kinds.insert(kind, name);
         }
     }
     let raw = generator.take_definitions(false);

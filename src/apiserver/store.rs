@@ -67,7 +67,7 @@ pub struct Origin {
     pub cause: Cause,
     /// The user of a request from outside; a component inside has none.
     pub user: Option<Arc<User>>,
-    /// The version of a defined kind that a request names: its schema is the one that counts.
+    /// The version of a kind that a request names, of those that have several: its rules are the ones that count.
     pub asked: Option<DynamicKind>,
 }
 

@@ -35,7 +35,7 @@ const COUNTED_GROUPS: [&str; 2] = ["admissionregistration.k8s.io", "flowcontrol.
 
 /// Whether a definition made the kind.
 fn is_defined(kind: Kind) -> bool {
-    matches!(kind, Kind::Dynamic(_)) && !Kind::ALL.contains(&kind)
+    matches!(kind, Kind::Dynamic(_)) && !Kind::all_served().any(|k| k == kind)
 }
 
 /// What of an object counts a generation: all but its metadata and, where it has a part of its own, its status.

@@ -52,7 +52,7 @@ fn target(rest: &str) -> Option<(Target, &str)> {
     };
     let name = name.map(str::to_owned);
     let resource = kind.info().plural;
-    Some((Target { kind, namespace: namespace.to_owned(), name, subresource: None }, resource))
+    Some((Target { kind, asked: kind, namespace: namespace.to_owned(), name, subresource: None }, resource))
 }
 
 /// What was measured of one node or pod.

@@ -61,8 +61,7 @@ async fn resources(call: Call) -> Outcome<()> {
     let mapper = call.mapper().await?;
     let has_all = |have: &[String], want: &[String]| want.iter().all(|w| have.contains(w));
     let mut found: Vec<&Mapping> = mapper
-        .mappings
-        .iter()
+        .preferred()
         .filter(|m| !m.verbs.is_empty())
         .filter(|m| !flags.changed("api-group") || m.group == flags.text("api-group"))
         .filter(|m| !flags.changed("namespaced") || m.namespaced == flags.bool("namespaced"))

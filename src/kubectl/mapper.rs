@@ -142,16 +142,16 @@ impl Mapper {
         let lower = argument.to_lowercase();
         let mut parts = lower.splitn(3, '.');
         let (name, second, third) = (parts.next().unwrap_or(""), parts.next(), parts.next());
-        let called = |m: &Mapping| {
-            m.plural == name
-                || m.singular == name
-                || m.kind.to_lowercase() == name
-                || m.short.iter().any(|s| s == name)
-        };
+        let short = |m: &Mapping| m.short.iter().any(|s| s == name);
+        let called =
+            |m: &Mapping| m.plural == name || m.singular == name || m.kind.to_lowercase() == name || short(m);
         let rest = lower.split_once('.').map_or("", |(_, rest)| rest);
         let group = |m: &Mapping| rest.is_empty() || m.group == rest || (m.group.starts_with(rest));
+        // A short name loses the version that is asked for, in the real one too: it stands for the preferred one.
         let full = |m: &Mapping| {
-            third.is_some() && Some(m.version.as_str()) == second && Some(m.group.as_str()) == third
+            third.is_some()
+                && (short(m) || Some(m.version.as_str()) == second)
+                && Some(m.group.as_str()) == third
         };
         let core = |m: &Mapping| m.group.is_empty() && Some(m.version.as_str()) == second && third.is_none();
         let exact = self.mappings.iter().find(|m| called(m) && (full(m) || core(m)));
@@ -170,15 +170,15 @@ impl Mapper {
         self.mappings.iter().find(|m| m.kind == kind && m.group == group)
     }
 
+    /// Every resource once, in the version that its group prefers.
+    pub fn preferred(&self) -> impl Iterator<Item = &Mapping> {
+        let mut seen = std::collections::BTreeSet::new();
+        self.mappings.iter().filter(move |m| seen.insert((&m.group, &m.plural)))
+    }
+
     /// The resources of a category, as `all`.
     pub fn category(&self, name: &str) -> Vec<&Mapping> {
-        let mut found: Vec<&Mapping> = Vec::new();
-        for mapping in self.mappings.iter().filter(|m| m.categories.iter().any(|c| c == name)) {
-            if !found.iter().any(|m| m.group == mapping.group && m.plural == mapping.plural) {
-                found.push(mapping);
-            }
-        }
-        found
+        self.preferred().filter(|m| m.categories.iter().any(|c| c == name)).collect()
     }
 }
 

@@ -194,9 +194,9 @@ impl KindTable {
         self.defined.values().flat_map(|versions| versions.values().copied())
     }
 
-    /// Every kind served: the built-in ones, then each version of what was defined.
+    /// Every kind served: each version of the built-in ones, then of what was defined.
     pub fn all(&self) -> impl Iterator<Item = Kind> {
-        Kind::ALL.iter().copied().chain(self.defined())
+        Kind::all_served().chain(self.defined())
     }
 
     /// Every kind once, whatever number of versions it is served in.
@@ -205,9 +205,9 @@ impl KindTable {
         Kind::ALL.iter().copied().chain(self.defined.values().filter_map(first))
     }
 
-    /// The kind that `apiVersion` and `kind` of a manifest name.
+    /// The kind that objects with this `apiVersion` and `kind` are stored as.
     pub fn find(&self, api_version: &str, kind: &str) -> Option<Kind> {
-        Kind::find(api_version, kind).or_else(|| {
+        Kind::find(api_version, kind).map(Kind::stored).or_else(|| {
             let named = |k: &Kind| k.info().kind == kind && k.info().api_version() == api_version;
             self.defined().find(named)
         })

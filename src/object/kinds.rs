@@ -1,7 +1,8 @@
 //! The one table of kinds: discovery, `kubectl`, decoding and the panes all read it.
 //!
 //! To add a kind, add a line to [`kinds!`]; its Rust type comes from `k8s-openapi`. A kind that nothing acts on
-//! belongs below `@untyped`: it is kept as JSON, and its type gives it nothing but its schema.
+//! belongs below `@untyped`: it is kept as JSON, and its type gives it nothing but its schema. What is served in another
+//! version than it is stored in has a line for each of those below `@served`.
 
 use super::dynamic::{DynamicKind, DynamicObject};
 use super::{ObjectKey, ObjectMeta, ObjectName};
@@ -83,7 +84,9 @@ macro_rules! kinds {
        $namespaced:expr, $categories:expr, $sub:expr;)*
      @untyped
      $($u_kind:ident: $u_ty:ty, $u_group:literal, $u_version:literal, $u_plural:literal, $u_singular:literal,
-       $u_short:expr, $u_namespaced:expr, $u_categories:expr, $u_sub:expr;)*) => {
+       $u_short:expr, $u_namespaced:expr, $u_categories:expr, $u_sub:expr;)*
+     @served
+     $($s_kind:ident => $s_stored:ident: $s_ty:ty, $s_group:literal, $s_version:literal;)*) => {
         /// A kind of API object: one that the cluster knows by its type, or any other.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs)]
@@ -105,6 +108,31 @@ macro_rules! kinds {
                 })),)*
             ];
 
+            /// Every version that a built-in kind is served in beside the one that it is stored in.
+            pub const SERVED: &'static [Kind] = &[
+                $(Kind::Dynamic(DynamicKind::built_in({
+                    const OF: &KindInfo = Kind::$s_stored.info();
+                    const INFO: &KindInfo = &KindInfo {
+                        kind: stringify!($s_kind), group: $s_group, version: $s_version, plural: OF.plural,
+                        singular: OF.singular, short: OF.short, namespaced: OF.namespaced,
+                        categories: OF.categories, subresources: OF.subresources,
+                    };
+                    INFO
+                })),)*
+            ];
+
+            /// The kind that objects of this one are stored as: itself, unless it is one of [`Kind::SERVED`].
+            #[must_use]
+            pub fn stored(self) -> Kind {
+                match self {
+                    Kind::Dynamic(_) => match (self.info().group, self.info().version, self.info().kind) {
+                        $(($s_group, $s_version, stringify!($s_kind)) => Kind::$s_stored,)*
+                        _ => self,
+                    },
+                    _ => self,
+                }
+            }
+
             /// How many kinds have a type.
             pub const TYPED: usize = [$(Kind::$variant),*].len();
 
@@ -116,7 +144,7 @@ macro_rules! kinds {
             }
 
             /// What discovery says of it.
-            pub fn info(self) -> &'static KindInfo {
+            pub const fn info(self) -> &'static KindInfo {
                 match self { $(Kind::$variant => const { &KindInfo {
                     kind: stringify!($variant), group: $group, version: $version, plural: $plural,
                     singular: $singular, short: $short, namespaced: $namespaced, categories: $categories,
@@ -131,6 +159,7 @@ macro_rules! kinds {
                     $(Kind::$variant => Some(generator.subschema_for::<$ty>()),)*
                     Kind::Dynamic(_) => match (self.info().group, self.info().version, self.info().kind) {
                         $(($u_group, $u_version, stringify!($u_kind)) => Some(generator.subschema_for::<$u_ty>()),)*
+                        $(($s_group, $s_version, stringify!($s_kind)) => Some(generator.subschema_for::<$s_ty>()),)*
                         _ => None,
                     },
                 }
@@ -258,6 +287,11 @@ kinds! {
     CSIStorageCapacity: k8s_openapi::api::storage::v1::CSIStorageCapacity, "storage.k8s.io", "v1", "csistoragecapacities", "csistoragecapacity", &[], true, &[], &[];
     VolumeAttributesClass: k8s_openapi::api::storage::v1::VolumeAttributesClass, "storage.k8s.io", "v1", "volumeattributesclasses", "volumeattributesclass", &["vac"], false, &[], &[];
     APIService: k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService, "apiregistration.k8s.io", "v1", "apiservices", "apiservice", &[], false, &["api-extensions"], &["status"];
+
+    @served
+    // kind => stored as: type, group, version
+    HorizontalPodAutoscaler => HorizontalPodAutoscaler: k8s_openapi::api::autoscaling::v1::HorizontalPodAutoscaler, "autoscaling", "v1";
+    Event => Event: k8s_openapi::api::events::v1::Event, "events.k8s.io", "v1";
 }
 
 impl fmt::Debug for Kind {
@@ -267,16 +301,28 @@ impl fmt::Debug for Kind {
 }
 
 impl Kind {
+    /// The built-in kinds in every version that they are served in.
+    pub fn all_served() -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().chain(Kind::SERVED).copied()
+    }
+
     /// The kind that `apiVersion` and `kind` of a manifest name.
     pub fn find(api_version: &str, kind: &str) -> Option<Kind> {
-        Kind::ALL.iter().copied().find(|k| k.info().kind == kind && k.info().api_version() == api_version)
+        Kind::all_served().find(|k| k.info().kind == kind && k.info().api_version() == api_version)
     }
 
     /// The kind served under group, version and plural resource name.
     pub fn find_resource(group: &str, version: &str, plural: &str) -> Option<Kind> {
         let matches =
             |k: &Kind| k.info().plural == plural && k.info().group == group && k.info().version == version;
-        Kind::ALL.iter().copied().find(matches)
+        Kind::all_served().find(matches)
+    }
+
+    /// The version `api_version` of a stored kind: the kind itself when it is not served in that one.
+    #[must_use]
+    pub fn in_version(self, api_version: &str) -> Kind {
+        let other = |k: &Kind| k.stored() == self && k.info().api_version() == api_version;
+        Kind::SERVED.iter().copied().find(other).unwrap_or(self)
     }
 }
 

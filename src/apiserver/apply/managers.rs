@@ -101,11 +101,15 @@ pub fn from_value(value: &Value) -> Option<Vec<Entry>> {
     list.iter().map(Entry::from_value).collect()
 }
 
-/// Writes a change down: the writer has what it added and changed, others lose that and what is gone.
-pub fn record(entries: &mut Vec<Entry>, writer: &Entry, change: &Comparison) {
-    let taken = change.modified.union(&change.added);
+/// Writes a change down: the writer has what it added and changed, others lose that and what is gone. `change` says what
+/// changed in the fields of an API version.
+pub fn record(entries: &mut Vec<Entry>, writer: &Entry, change: &dyn Fn(&str) -> Comparison) {
+    let own = change(&writer.api_version);
     let mut found = false;
     for entry in entries.iter_mut() {
+        let other = (entry.api_version != writer.api_version).then(|| change(&entry.api_version));
+        let change = other.as_ref().unwrap_or(&own);
+        let taken = change.taken();
         let left = if entry.same_manager(writer) {
             found = true;
             entry.fields.union(&taken).difference(&change.removed)
@@ -120,7 +124,7 @@ pub fn record(entries: &mut Vec<Entry>, writer: &Entry, change: &Comparison) {
         }
     }
     if !found {
-        entries.push(Entry { fields: Arc::new(taken), ..writer.clone() });
+        entries.push(Entry { fields: Arc::new(own.taken()), ..writer.clone() });
     }
     entries.retain(|entry| !entry.fields.is_empty());
     if !writer.applies {
@@ -194,7 +198,8 @@ mod tests {
                 fields: Arc::default(),
             };
             let field = json!({"f:data": {format!("f:{number}"): {}}});
-            let change = Comparison { added: FieldSet::from_value(&field), ..Comparison::default() };
+            let change =
+                |_: &str| Comparison { added: FieldSet::from_value(&field), ..Comparison::default() };
             record(&mut entries, &writer, &change);
         }
         assert_eq!(entries.len(), MOST_UPDATES);

@@ -14,7 +14,7 @@ mod tests;
 pub use managers::Entry;
 pub use set::FieldSet;
 
-use super::{ApiError, ApiServer, FieldError, Origin, Part, Request, decode};
+use super::{ApiError, ApiServer, FieldError, Origin, Part, Request, convert, decode};
 use crate::object::{Kind, Object, ObjectKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -49,10 +49,13 @@ pub struct Applied {
 impl ApiServer {
     /// The object as JSON in the version of a kind, with who manages its fields.
     pub(super) fn show(&self, kind: Kind, object: &Object) -> Value {
-        let mut value = object.to_value_as(kind);
+        let mut value = convert::show(object, kind);
+        // Components write the stored version.
+        let stored = (kind.stored() != kind).then(|| object.to_value());
+        let (written, whole) = (kind.stored(), stored.as_ref().unwrap_or(&value));
         let shown = match self.store.managed(&object.key()) {
-            Some(entries) => managers::to_value(&self.with_status(kind, object, &value, entries)),
-            None => managers::to_value(&self.made_up(kind, object, &value)),
+            Some(entries) => managers::to_value(&self.with_status(written, object, whole, entries)),
+            None => managers::to_value(&self.made_up(written, object, whole)),
         };
         if shown.as_array().is_some_and(|list| !list.is_empty()) {
             value["metadata"]["managedFields"] = shown;
@@ -64,7 +67,7 @@ impl ApiServer {
     pub(super) fn show_listed(&self, kind: Kind, object: &Object) -> Value {
         match self.store.managed(&object.key()) {
             Some(_) => self.show(kind, object),
-            None => object.to_value_as(kind),
+            None => convert::show(object, kind),
         }
     }
 
@@ -124,13 +127,13 @@ impl ApiServer {
         if self.store.get(&key).is_none() {
             return;
         }
-        let whole = |object: &Object| managed_part(&object.to_value(), &[]);
-        let old = before.map_or_else(|| json!({}), whole);
-        let mut new = whole(after);
-        if before.is_none() {
-            new = managed_part(&new, &["status"]);
-        }
-        let change = typed::compare(&old, &new, self.place(kind));
+        let without: &[&str] = if before.is_none() { &["status"] } else { &[] };
+        let change = |version: &str| {
+            let kind = kind.in_version(version);
+            let old = before.map_or_else(|| json!({}), |o| managed_part(&convert::show(o, kind), &[]));
+            let new = managed_part(&convert::show(after, kind), without);
+            typed::compare(&old, &new, self.place(kind))
+        };
         let mut entries = managers::from_value(given)
             .or_else(|| self.store.managed(&key).map(<[Entry]>::to_vec))
             .or_else(|| before.map(|old| self.made_up(kind, old, &old.to_value())))
@@ -171,10 +174,11 @@ impl ApiServer {
         let config = self.read_configuration(kind, key, request.body.as_ref().unwrap_or(&Value::Null))?;
         let place = self.place(kind);
         let live = self.store.get(key).cloned();
-        let before = live.as_ref().map_or_else(|| json!({}), |o| o.to_value_as(kind));
+        let before = live.as_ref().map_or_else(|| json!({}), |o| convert::show(o, kind));
         let entries = match (self.store.managed(key), &live) {
             (Some(entries), _) => entries.to_vec(),
-            (None, Some(object)) => self.made_up(kind, object, &before),
+            (None, Some(object)) if kind.stored() == kind => self.made_up(kind, object, &before),
+            (None, Some(object)) => self.made_up(kind.stored(), object, &object.to_value()),
             (None, None) => Vec::new(),
         };
         let set = typed::fields(&managed_part(&config, &[]), place);
@@ -185,11 +189,19 @@ impl ApiServer {
             let owned = others.iter().fold(set.clone(), |all, e| all.union(&e.fields));
             typed::remove(&mut value, &keep_owned(&last.difference(&set), &owned), place);
         }
-        let change = typed::compare(&managed_part(&before, &[]), &managed_part(&value, &[]), place);
-        let taken = change.modified.union(&change.added);
+        let change = |entry: &Entry| {
+            // Each manager's fields are those of the version that it wrote.
+            let version = kind.stored().in_version(&entry.api_version);
+            if version == kind {
+                return typed::compare(&managed_part(&before, &[]), &managed_part(&value, &[]), place);
+            }
+            let shown = |v: &Value| convert::from_stored(version, convert::to_stored(kind, v.clone()));
+            let part = |value: &Value| managed_part(&shown(value), &[]);
+            typed::compare(&part(&before), &part(&value), self.place(version))
+        };
         let conflicts: Vec<(Entry, FieldSet)> = others
             .iter()
-            .map(|e| (e.clone(), e.fields.intersection(&taken)))
+            .map(|e| (e.clone(), e.fields.intersection(&change(e).taken())))
             .filter(|(_, fields)| !fields.is_empty())
             .collect();
         let forced = matches!(request.query_value("force"), Some("true" | "1"));
@@ -197,7 +209,8 @@ impl ApiServer {
             return Err(conflict(&conflicts));
         }
         for other in &mut others {
-            let left = other.fields.difference(&taken).difference(&change.removed);
+            let change = change(other);
+            let left = other.fields.difference(&change.taken()).difference(&change.removed);
             if left != *other.fields {
                 other.fields = Arc::new(left);
             }

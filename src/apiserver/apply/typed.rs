@@ -195,6 +195,13 @@ pub struct Comparison {
     pub removed: FieldSet,
 }
 
+impl Comparison {
+    /// What the second sets: what it adds and what it changes.
+    pub fn taken(&self) -> FieldSet {
+        self.modified.union(&self.added)
+    }
+}
+
 /// Every place of a value, branches included.
 fn whole(value: &Value, place: Place) -> FieldSet {
     let mut set = FieldSet::leaf();

@@ -1,7 +1,7 @@
 //! Label and field selectors of a list or watch.
 
 use super::Target;
-use crate::apiserver::{ApiError, Request};
+use crate::apiserver::{ApiError, Request, convert};
 use crate::object::{Kind, Object, meta::MetaExt, selector::Selector};
 
 /// Which objects a list, a watch or a collection's deletion is about.
@@ -28,6 +28,7 @@ impl Filter {
         let labels = Selector::parse(text).map_err(ApiError::bad_request)?;
         let fields_text = request.query_value("fieldSelector").unwrap_or("");
         let fields = parse_fields(fields_text)
+            .and_then(|fields| in_stored_version(fields, target))
             .and_then(|fields| match fields.iter().find(|t| !supported(target.kind, &t.field)) {
                 Some(term) => Err(not_supported(target.kind, &term.field)),
                 None => Ok(fields),
@@ -48,6 +49,17 @@ impl Filter {
             && self.labels.matches(object.labels_map())
             && self.fields.iter().all(|t| (field(object, &t.field) == t.value) == t.equal)
     }
+}
+
+/// The terms by the names that the stored version has for their fields.
+fn in_stored_version(mut fields: Vec<FieldTerm>, target: &Target) -> Result<Vec<FieldTerm>, String> {
+    if target.asked.info().group == "events.k8s.io" {
+        for term in &mut fields {
+            let stored = convert::event_field(&term.field);
+            term.field = stored.ok_or_else(|| not_supported(target.kind, &term.field))?;
+        }
+    }
+    Ok(fields)
 }
 
 fn parse_fields(text: &str) -> Result<Vec<FieldTerm>, String> {

@@ -63,7 +63,7 @@ impl ApiServer {
             return Err(ApiError::no_such_path());
         };
         check_dry_run(request)?;
-        let asked = if let Kind::Dynamic(kind) = target.kind { Some(kind) } else { None };
+        let asked = if let Kind::Dynamic(kind) = target.asked { Some(kind) } else { None };
         let origin = &Origin { asked, ..origin.clone() };
         let twice = duplicates(request, &target)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
@@ -112,7 +112,7 @@ fn duplicates(request: &Request, target: &Target) -> Result<Vec<String>, ApiErro
     if validation == FieldValidation::Warn {
         return Ok(told);
     }
-    let info = target.kind.info();
+    let info = target.asked.info();
     Err(ApiError::bad_request(format!(
         "{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}",
         info.kind,

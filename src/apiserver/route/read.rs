@@ -11,7 +11,7 @@ impl ApiServer {
     /// One object.
     pub(super) fn get(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
         let object = self.find_target(target)?;
-        Ok(Response::ok(respond(self, request, target.kind, object)))
+        Ok(Response::ok(respond(self, request, target.asked, object)))
     }
 
     /// The stored object that a path names.
@@ -85,7 +85,7 @@ impl ApiServer {
 
     fn collection(&self, request: &Request, target: &Target, objects: &[Object], metadata: Value) -> Value {
         if request.accept == Accept::Table {
-            let mut table = self.table(target.kind, objects, Rows::of(request));
+            let mut table = self.table(target.asked, objects, Rows::of(request));
             table["metadata"] = metadata;
             return table;
         }
@@ -96,8 +96,8 @@ impl ApiServer {
                 "items": items,
             });
         }
-        let info = target.kind.info();
-        let items: Vec<Value> = objects.iter().map(|o| self.show_listed(target.kind, o)).collect();
+        let info = target.asked.info();
+        let items: Vec<Value> = objects.iter().map(|o| self.show_listed(target.asked, o)).collect();
         json!({
             "kind": format!("{}List", info.kind), "apiVersion": info.api_version(), "metadata": metadata,
             "items": items,

@@ -5,8 +5,10 @@ use crate::object::{Kind, KindTable, ObjectKey};
 /// What a path names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
-    /// The kind served there.
+    /// The kind that is stored.
     pub kind: Kind,
+    /// It, in the version that is asked for.
+    pub asked: Kind,
     /// The namespace of the path; empty for cluster-scoped kinds and lists over all namespaces.
     pub namespace: String,
     /// The object; `None` for the collection.
@@ -30,7 +32,8 @@ impl Target {
             _ => ("", rest),
         };
         let (plural, rest) = rest.split_first()?;
-        let kind = kinds.find_resource(group, version, plural)?;
+        let asked = kinds.find_resource(group, version, plural)?;
+        let kind = asked.stored();
         if !namespace.is_empty() && !kind.info().namespaced {
             return None;
         }
@@ -45,7 +48,7 @@ impl Target {
         if name.is_some() && kind.info().namespaced && namespace.is_empty() {
             return None;
         }
-        Some(Self { kind, namespace: namespace.to_owned(), name, subresource })
+        Some(Self { kind, asked, namespace: namespace.to_owned(), name, subresource })
     }
 
     /// The key of the object that the path names.
@@ -78,6 +81,11 @@ mod tests {
             ("/api/v1/namespaces/dev/finalize", Some("Namespace  dev finalize")),
             ("/api/v1/namespaces/dev/pods/web/eviction", Some("Pod dev web eviction")),
             ("/apis/apps/v1/namespaces/d/deployments/web/scale", Some("Deployment d web scale")),
+            (
+                "/apis/autoscaling/v1/namespaces/d/horizontalpodautoscalers/web",
+                Some("HorizontalPodAutoscaler d web "),
+            ),
+            ("/apis/events.k8s.io/v1/events", Some("Event   ")),
             ("/apis/apps/v1/deployments/web", None),
             ("/apis/apps/v2/deployments", None),
             ("/api/v1/namespaces/d/nodes", None),

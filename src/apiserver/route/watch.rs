@@ -40,8 +40,8 @@ impl ApiServer {
         let options = ListOptions::of(request, true)?;
         let event = |verb: &str, object: &Object| {
             let shown = match request.accept {
-                Accept::Json => self.show_listed(target.kind, object),
-                _ => respond(self, request, target.kind, object),
+                Accept::Json => self.show_listed(target.asked, object),
+                _ => respond(self, request, target.asked, object),
             };
             json!({"type": verb, "object": shown})
         };
@@ -70,7 +70,7 @@ impl ApiServer {
 
     /// An event that tells no more than how far the watch has come.
     fn bookmark(&self, target: &Target, ends_initial: bool) -> Value {
-        let info = target.kind.info();
+        let info = target.asked.info();
         let mut metadata =
             json!({"resourceVersion": self.store.revision().to_string(), "creationTimestamp": null});
         if ends_initial {

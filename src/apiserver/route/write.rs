@@ -6,7 +6,7 @@ use crate::apiserver::patch::PatchType;
 use crate::apiserver::warnings;
 use crate::apiserver::{
     ApiError, ApiServer, DeleteOptions, FieldError, Origin, Part, Propagation, Request, Response, apply,
-    patch, strategy,
+    convert, patch, strategy,
 };
 use crate::object::{Kind, Object, ObjectKey, meta::MetaExt};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ impl ApiServer {
         let body = request.body.clone().unwrap_or(Value::Null);
         let given = body["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
-            self.decode(target.kind, body, FieldValidation::of(request))?;
+            self.decode(target.asked, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         let meta = object.meta();
         if meta.name.as_deref().unwrap_or("").is_empty()
@@ -40,12 +40,16 @@ impl ApiServer {
         }
         let created = self.create(object, origin, dry_run(request))?;
         if !dry_run(request) {
-            let writer = apply::writer(request, target.kind, None, origin, self.now);
+            let writer = apply::writer(request, target.asked, None, origin, self.now);
             self.record_write(&writer, None, &created, &given);
         }
         let status = 201;
         told.extend(warnings::of(&created));
-        Ok(Response { status, warnings: told, ..Response::ok(respond(self, request, target.kind, &created)) })
+        Ok(Response {
+            status,
+            warnings: told,
+            ..Response::ok(respond(self, request, target.asked, &created))
+        })
     }
 
     /// `PUT` of an object or its status.
@@ -58,7 +62,7 @@ impl ApiServer {
         let body = request.body.clone().unwrap_or(Value::Null);
         let given = body["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
-            self.decode(target.kind, body, FieldValidation::of(request))?;
+            self.decode(target.asked, body, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let unversioned = object.meta().resource_version.as_deref().unwrap_or("").is_empty();
@@ -72,11 +76,11 @@ impl ApiServer {
             }
             let created = self.create(object, origin, dry_run(request))?;
             if !dry_run(request) {
-                let writer = apply::writer(request, target.kind, None, origin, self.now);
+                let writer = apply::writer(request, target.asked, None, origin, self.now);
                 self.record_write(&writer, None, &created, &given);
             }
             told.extend(warnings::of(&created));
-            let shown = Response::ok(respond(self, request, target.kind, &created));
+            let shown = Response::ok(respond(self, request, target.asked, &created));
             return Ok(Response { status: 201, warnings: told, ..shown });
         }
         if unversioned && !strategy::allows_unconditional_update(target.kind) {
@@ -89,7 +93,7 @@ impl ApiServer {
         }
         let updated = self.replace(request, target, object, origin, &given)?;
         told.extend(warnings::of(&updated));
-        Ok(Response { warnings: told, ..Response::ok(respond(self, request, target.kind, &updated)) })
+        Ok(Response { warnings: told, ..Response::ok(respond(self, request, target.asked, &updated)) })
     }
 
     /// Puts an object in the place of the stored one, or its status, and writes down who did.
@@ -102,7 +106,7 @@ impl ApiServer {
         given: &Value,
     ) -> Result<Object, ApiError> {
         let old = self.find_target(target)?.clone();
-        let given = if self.show(target.kind, &old)["metadata"]["managedFields"] == *given {
+        let given = if self.show(target.asked, &old)["metadata"]["managedFields"] == *given {
             &Value::Null
         } else {
             given
@@ -114,7 +118,7 @@ impl ApiServer {
         }?;
         if !dry_run(request) && (updated != old || !given.is_null()) {
             let subresource = target.subresource.as_deref();
-            let writer = apply::writer(request, target.kind, subresource, origin, self.now);
+            let writer = apply::writer(request, target.asked, subresource, origin, self.now);
             self.record_write(&writer, Some(&old), &updated, given);
         }
         Ok(updated)
@@ -161,12 +165,13 @@ impl ApiServer {
             return Err(invalid_options("PatchOptions", cause));
         }
         let old = self.find_target(target)?.clone();
-        let patched = patch::apply(target.kind, &self.show(target.kind, &old), body, &request.content_type)?;
+        let patched =
+            patch::apply(target.asked, &self.show(target.asked, &old), body, &request.content_type)?;
         let whole = patched.clone();
         let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
         let (updated, warnings) = self.write_patched(request, target, patched, &shown, origin)?;
-        Ok(Response { warnings, ..Response::ok(respond(self, request, target.kind, &updated)) })
+        Ok(Response { warnings, ..Response::ok(respond(self, request, target.asked, &updated)) })
     }
 
     /// Server-side apply.
@@ -177,13 +182,13 @@ impl ApiServer {
         }
         let key = target.key().ok_or_else(ApiError::no_such_path)?;
         let subresource = target.subresource.as_deref();
-        let writer = apply::writer(request, target.kind, subresource, origin, self.now);
+        let writer = apply::writer(request, target.asked, subresource, origin, self.now);
         let writer = apply::Entry { applies: true, ..writer };
-        let applied = self.apply_configuration(target.kind, &key, request, &writer)?;
+        let applied = self.apply_configuration(target.asked, &key, request, &writer)?;
         let shown = || applied.value.to_string();
         let validation = FieldValidation::of(request);
         let Decoded { mut object, warnings: mut told } =
-            self.decode_patched(target.kind, applied.value.clone(), &shown, validation)?;
+            self.decode_patched(target.asked, applied.value.clone(), &shown, validation)?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let old = self.store.get(&key).cloned();
@@ -204,7 +209,7 @@ impl ApiServer {
             self.set_managed(key.clone(), applied.entries);
         }
         let stored = self.store.get(&key).filter(|_| !trial).unwrap_or(&stored);
-        let shown = Response::ok(respond(self, request, target.kind, stored));
+        let shown = Response::ok(respond(self, request, target.asked, stored));
         Ok(Response { status, warnings: told, ..shown })
     }
 
@@ -218,7 +223,7 @@ impl ApiServer {
     ) -> Result<(Object, Vec<String>), ApiError> {
         let given = patched["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
-            self.decode_patched(target.kind, patched, shown, FieldValidation::of(request))?;
+            self.decode_patched(target.asked, patched, shown, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let updated = self.replace(request, target, object, origin, &given)?;
@@ -251,7 +256,7 @@ impl ApiServer {
                 | Kind::PodTemplate
         );
         if stays || shown || options.dry_run {
-            return Ok(Response::ok(respond(self, request, target.kind, &deleted)));
+            return Ok(Response::ok(respond(self, request, target.asked, &deleted)));
         }
         Ok(Response::ok(success(&key, deleted.uid_str())))
     }
@@ -272,9 +277,9 @@ impl ApiServer {
         let mut items = Vec::new();
         for object in self.select(target, &filter) {
             check_preconditions(request, &object)?;
-            items.push(self.delete(&object.key(), &options, origin)?.to_value());
+            items.push(convert::show(&self.delete(&object.key(), &options, origin)?, target.asked));
         }
-        let info = target.kind.info();
+        let info = target.asked.info();
         Ok(Response::ok(json!({
             "kind": format!("{}List", info.kind), "apiVersion": info.api_version(),
             "metadata": {"resourceVersion": self.store.revision().to_string()}, "items": items,

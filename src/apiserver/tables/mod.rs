@@ -13,7 +13,7 @@ mod workload;
 
 pub use pod::status as pod_status;
 
-use super::Request;
+use super::{Request, convert};
 use crate::object::{Kind, Object, SECOND, SimTime, meta::MetaExt};
 use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
@@ -73,21 +73,21 @@ pub fn partial(object: &Object) -> Value {
 
 /// The Table of some objects of one kind.
 pub fn table(kind: Kind, objects: &[Object], carries: Rows, now: SimTime) -> Value {
-    let columns: Vec<Value> = columns(kind)
+    let columns: Vec<Value> = columns(kind.stored())
         .iter()
         .map(|c| {
             let format = if c.name == "Name" { "name" } else { "" };
             json!({"name": c.name, "type": c.type_, "format": format, "description": "", "priority": c.priority})
         })
         .collect();
-    let rows: Vec<Value> = objects.iter().map(|o| row(o, carries, now)).collect();
+    let rows: Vec<Value> = objects.iter().map(|o| row(kind, o, carries, now)).collect();
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows,
     })
 }
 
-fn row(object: &Object, carries: Rows, now: SimTime) -> Value {
-    let whole = if carries == Rows::Object { object.to_value() } else { Value::Null };
+fn row(kind: Kind, object: &Object, carries: Rows, now: SimTime) -> Value {
+    let whole = if carries == Rows::Object { convert::show(object, kind) } else { Value::Null };
     carry(object, &whole, cells(object, now), carries)
 }
 

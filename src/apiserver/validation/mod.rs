@@ -10,6 +10,7 @@ mod container;
 mod cron;
 mod diff;
 mod env;
+mod event;
 mod handler;
 mod job;
 mod limits;
@@ -30,7 +31,7 @@ pub use path::Path;
 
 use super::{FieldError, Part};
 use crate::object::Object;
-use crate::object::dynamic::DynamicObject;
+use crate::object::dynamic::{DynamicKind, DynamicObject};
 use serde_json::{Value, json};
 
 /// The errors found so far.
@@ -167,6 +168,20 @@ pub fn update(object: &Object, old: &Object, part: Part) -> Vec<FieldError> {
     errors.0
 }
 
+/// What is wrong with an object that a request gave in a version of its own (`asked`), beside what is wrong in any.
+pub fn asked(object: &Object, old: Option<&Object>, asked: Option<DynamicKind>) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    let by_events = asked.is_some_and(|kind| kind.info().group == "events.k8s.io");
+    match (object, old) {
+        (Object::Event(new), None) if by_events => event::create_strictly(new, &mut errors),
+        (Object::Event(new), Some(Object::Event(old))) if by_events => {
+            event::update_strictly(new, old, &mut errors);
+        }
+        _ => {}
+    }
+    errors.0
+}
+
 fn is_runtime(object: &DynamicObject) -> bool {
     let info = object.kind.info();
     (info.group, info.kind) == ("node.k8s.io", "RuntimeClass")
@@ -207,6 +222,7 @@ fn spec(object: &Object, errors: &mut Errors) {
         Object::IngressClass(o) => classes::ingress(o, errors),
         Object::Lease(o) => classes::lease(o, errors),
         Object::EndpointSlice(o) => classes::slice(o, errors),
+        Object::Event(o) => event::event(o, errors),
         Object::PodTemplate(o) => {
             if let Some(template) = &o.template {
                 pod::template(template, Path::new("template"), errors);
