@@ -7,6 +7,7 @@ pub mod dynamic;
 pub mod hash;
 pub mod kinds;
 pub mod meta;
+pub mod names;
 pub mod pod;
 pub mod quantity;
 pub mod selector;

@@ -6,6 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+mod parse;
+
 /// How a requirement compares.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operator {
@@ -97,80 +99,6 @@ impl Selector {
     pub fn is_empty(&self) -> bool {
         !self.nothing && self.requirements.is_empty()
     }
-
-    /// Parses the text form: `app=web,tier!=db,env in (a,b),gpu,!spot`.
-    ///
-    /// # Errors
-    /// What is wrong with it, as the API server says it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut requirements = Vec::new();
-        for part in split_outside_parens(text) {
-            let part = part.trim();
-            if part.is_empty() {
-                continue;
-            }
-            requirements.push(parse_requirement(part).ok_or_else(|| {
-                format!("unable to parse requirement: found '{part}', expected: a label requirement")
-            })?);
-        }
-        Ok(Self { requirements, nothing: false })
-    }
-}
-
-fn split_outside_parens(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut start) = (Vec::new(), 0i32, 0);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-fn parse_requirement(part: &str) -> Option<Requirement> {
-    let make = |key: &str, operator, values: BTreeSet<String>| {
-        let key = key.trim();
-        let legal = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        (!key.is_empty() && key.chars().all(legal)).then(|| Requirement {
-            key: key.to_owned(),
-            operator,
-            values,
-        })
-    };
-    let one = |v: &str| BTreeSet::from([v.trim().to_owned()]);
-    if let Some(list) = part.strip_suffix(')') {
-        let (head, values) = list.split_once('(')?;
-        let values = values.split(',').map(|v| v.trim().to_owned()).collect();
-        let (key, word) = head.trim().rsplit_once(char::is_whitespace)?;
-        let operator = match word {
-            "in" => Operator::In,
-            "notin" => Operator::NotIn,
-            _ => return None,
-        };
-        return make(key, operator, values);
-    }
-    if let Some(key) = part.strip_prefix('!') {
-        return make(key, Operator::DoesNotExist, BTreeSet::new());
-    }
-    for (sign, operator) in [
-        ("!=", Operator::NotIn),
-        ("==", Operator::In),
-        ("=", Operator::In),
-        (">", Operator::Gt),
-        ("<", Operator::Lt),
-    ] {
-        if let Some((key, value)) = part.split_once(sign) {
-            return make(key, operator, one(value));
-        }
-    }
-    make(part, Operator::Exists, BTreeSet::new())
 }
 
 impl fmt::Display for Selector {
