@@ -8,15 +8,16 @@ mod remote;
 mod session;
 mod url;
 
-use crate::apiserver::{ApiError, Cause, Credentials, Method, Request, Response, StreamId, User};
+use crate::apiserver::{ApiError, Cause, Change, Credentials, Method, Request, Response, StreamId, User};
 use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
-use crate::cluster::{Cluster, kubelet, network};
+use crate::cluster::{Authority, Cluster, kubelet, network};
 use crate::object::{Kind, ObjectName, SimTime};
 use remote::Remote;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 /// Why something cannot be asked of a server.
@@ -29,6 +30,15 @@ pub struct Client {
     command: Rc<Cell<u64>>,
     waiting: Rc<Cell<Option<SimTime>>>,
     pace: Rc<Cell<u64>>,
+}
+
+/// A point of a cluster's history, to be known again.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// The revision.
+    pub revision: u64,
+    /// The change that led to it, if it is still logged.
+    last: Option<Arc<Change>>,
 }
 
 /// What is behind a client.
@@ -94,6 +104,32 @@ impl Client {
     /// 401 when they are wrong.
     pub fn authenticate(&self, credentials: &Credentials) -> Result<User, ApiError> {
         self.cluster().borrow().api.authenticate(credentials)
+    }
+
+    /// Has the cluster sign certificates with this from now on.
+    pub fn sign_with(&self, authority: &Authority) {
+        self.cluster().borrow_mut().authority = authority.clone();
+    }
+
+    /// The present point of the cluster's history.
+    pub fn mark(&self) -> Mark {
+        self.mark_of(self.revision())
+    }
+
+    /// A point of the cluster's history.
+    pub fn mark_of(&self, revision: u64) -> Mark {
+        Mark { revision, last: self.cluster().borrow().api.store.change_of(revision).cloned() }
+    }
+
+    /// Whether the history of the cluster still goes through a point: undone or begun anew, it does not.
+    pub fn went_through(&self, mark: &Mark) -> bool {
+        let cluster = self.cluster().borrow();
+        let store = &cluster.api.store;
+        mark.revision <= store.revision()
+            && match (store.change_of(mark.revision), &mark.last) {
+                (Some(change), Some(last)) => Arc::ptr_eq(change, last),
+                _ => true,
+            }
     }
 
     /// Serves a request. Over a network this waits; in process the answer is there at once.
@@ -290,5 +326,28 @@ impl Client {
     fn moment(&self) -> (SimTime, u64) {
         let cluster = self.cluster().borrow();
         (cluster.now(), cluster.api.store.revision())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Config;
+    use serde_json::json;
+
+    #[test]
+    fn a_point_of_a_history_that_went_another_way_is_not_met_again() {
+        let cluster = Rc::new(RefCell::new(Cluster::new(Config { nodes: Vec::new(), ..Config::default() })));
+        let client = Client::new(cluster.clone());
+        let map = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        let before = cluster.borrow().clone();
+        client.create_now(map("a")).unwrap();
+        let mark = client.mark();
+        assert!(client.went_through(&mark));
+        *cluster.borrow_mut() = before;
+        assert!(!client.went_through(&mark));
+        client.create_now(map("b")).unwrap();
+        assert_eq!(client.revision(), mark.revision);
+        assert!(!client.went_through(&mark));
     }
 }

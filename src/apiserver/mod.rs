@@ -11,6 +11,7 @@ pub mod apply;
 pub mod authentication;
 pub mod authorization;
 pub mod cel;
+pub mod certificates;
 pub mod convert;
 pub mod crd;
 pub mod decode;
@@ -120,6 +121,7 @@ impl ApiServer {
         self.prepare_meta(&mut object);
         self.avoid_taken_name(&mut object);
         strategy::prepare_create(&mut object);
+        certificates::prepare_create(&mut object, origin);
         defaults::apply(&mut object);
         if self.store.get(&object.key()).is_some() {
             return Err(ApiError::already_exists(kind, object.name_str()));

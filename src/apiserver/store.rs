@@ -254,6 +254,11 @@ impl Store {
         Some((skip..self.log.len()).filter_map(|at| self.log.get(at)))
     }
 
+    /// The change that led to a revision, if it is still logged.
+    pub fn change_of(&self, revision: u64) -> Option<&Arc<Change>> {
+        self.changes_since(revision.checked_sub(1)?)?.next().filter(|c| c.revision == revision)
+    }
+
     /// The objects of a kind that changed after a revision, as they were at it (`None`: not there yet). `None` when
     /// the log no longer reaches back that far.
     pub(super) fn before(&self, kind: Kind, revision: u64) -> Option<BTreeMap<ObjectName, Option<Object>>> {

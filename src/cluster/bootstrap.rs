@@ -89,7 +89,7 @@ impl NodeConfig {
 
 /// How long before [`Config::start`] the cluster was set up, in nanoseconds: longer than an event lives, so that a
 /// learner's first `kubectl get events` shows only what they caused.
-const AGE: u64 = 70 * 60 * SECOND;
+pub const AGE: u64 = 70 * 60 * SECOND;
 /// How long the control plane was alone before the workers joined: CoreDNS has settled on it by then, as it does in
 /// a cluster that kubeadm made.
 const ALONE: u64 = 60 * SECOND;

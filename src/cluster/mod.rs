@@ -5,6 +5,7 @@
 //! act at moments on the queue; all their writes go through the API server.
 
 pub mod addons;
+pub mod authority;
 pub mod bootstrap;
 pub mod controllers;
 pub mod events;
@@ -16,6 +17,7 @@ pub mod queue;
 pub mod scheduler;
 pub mod workload;
 
+pub use authority::Authority;
 pub use bootstrap::{Config, NodeConfig};
 pub use queue::{Queue, Wake};
 
@@ -37,6 +39,8 @@ pub struct Cluster {
     pub(crate) shared: kubelet::Shared,
     pub(crate) network: network::Network,
     pub(crate) recorder: events::Recorder,
+    /// What the cluster signs certificates with.
+    pub authority: Authority,
     seen: u64,
     fingerprint: u64,
 }
@@ -62,6 +66,7 @@ impl Cluster {
             shared: kubelet::Shared::default(),
             network: network::Network::new(config.seed),
             recorder: events::Recorder::default(),
+            authority: Authority::of_seed(config.seed),
             seen: 0,
             fingerprint: 0,
             config,

@@ -9,7 +9,7 @@ use super::kubeconfig;
 use super::signals::Signals;
 use super::tls;
 use crate::client::Client;
-use crate::cluster::Config;
+use crate::cluster::{Authority, Config};
 use crate::session::{Session, Speed};
 use anyhow::{Context, Result};
 use std::io::{self, Write};
@@ -89,6 +89,7 @@ pub struct Attached {
     desk: Desk,
     kubeconfig: PathBuf,
     port: u16,
+    signer: Authority,
     accepting: JoinHandle<()>,
 }
 
@@ -112,7 +113,11 @@ impl Attached {
 
     /// Serves what waits, and tells the news when the cluster `moved` on meanwhile. Answers whether anything was
     /// served, and what clients did since the last turn.
-    pub fn turn(&mut self, moved: bool) -> (bool, Vec<Seen>) {
+    pub fn turn(&mut self, client: &Client, moved: bool) -> (bool, Vec<Seen>) {
+        if moved {
+            // A cluster that went back to an earlier state signs as it did then.
+            client.sign_with(&self.signer);
+        }
         let served = self.desk.serve(CALLS) > 0;
         if moved && !served {
             self.desk.publish();
@@ -155,9 +160,11 @@ fn attach(listener: TcpListener, client: &Client, kubeconfig: Option<&Path>) -> 
     let path = kubeconfig.map_or_else(|| kubeconfig::default_path(port), Path::to_owned);
     kubeconfig::write(&path, &kubeconfig::text(port, &certificates, &token))?;
     let (door, desk) = door::open(client);
+    client.sign_with(&certificates.signer);
+    let signer = certificates.signer;
     let host = Host { door, acceptor: certificates.acceptor, token: Arc::from(token) };
     let accepting = tokio::task::spawn_local(accept(listener, Rc::new(host)));
-    Ok(Attached { desk, kubeconfig: path, port, accepting })
+    Ok(Attached { desk, kubeconfig: path, port, signer, accepting })
 }
 
 async fn accept(listener: TcpListener, host: Rc<Host>) {

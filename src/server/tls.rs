@@ -2,10 +2,10 @@
 //!
 //! Always holds: keys are made anew at every start and are nowhere but in memory and in the kubeconfig.
 
+use crate::cluster::Authority;
 use anyhow::Result;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, KeyUsagePurpose,
+    CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair,
 };
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -15,6 +15,8 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
 
 /// What the server and its kubeconfig need.
 pub struct Certificates {
+    /// What the cluster is to sign with, so that its certificates let clients in.
+    pub signer: Authority,
     /// The authority's certificate, as PEM.
     pub authority: String,
     /// The administrator's certificate, as PEM.
@@ -42,11 +44,9 @@ const NAMES: &[&str] = &[
 /// # Errors
 /// When keys cannot be made.
 pub fn make() -> Result<Certificates> {
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    params.distinguished_name = named("kubernetes", &[]);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let signer = Authority::of_key(&key);
+    let authority = CertifiedIssuer::self_signed(Authority::params(), key)?;
 
     let server_key = KeyPair::generate()?;
     let names: Vec<String> = NAMES.iter().map(|n| (*n).to_owned()).collect();
@@ -64,6 +64,7 @@ pub fn make() -> Result<Certificates> {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
     let acceptor = acceptor(authority.der().clone(), server.der().clone(), key)?;
     Ok(Certificates {
+        signer,
         authority: authority.pem(),
         client: client.pem(),
         client_key: client_key.serialize_pem(),

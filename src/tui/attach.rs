@@ -6,7 +6,7 @@
 use super::app::{App, Screen};
 use super::overlay::Overlay;
 use super::words::Word;
-use crate::client::Client;
+use crate::client::{Client, Mark};
 use crate::server::{Attached, Seen, attach_beside};
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ pub struct Attachment {
     server: Attached,
     seen: VecDeque<Seen>,
     count: usize,
-    revision: u64,
+    mark: Mark,
 }
 
 impl Attachment {
@@ -49,9 +49,9 @@ impl Attachment {
 
     /// Serves what waits. Answers whether the screen may look otherwise.
     fn turn(&mut self, client: &Client) -> bool {
-        let revision = client.revision();
-        let moved = std::mem::replace(&mut self.revision, revision) != revision;
-        let (served, seen) = self.server.turn(moved);
+        let moved = client.revision() != self.mark.revision || !client.went_through(&self.mark);
+        let (served, seen) = self.server.turn(client, moved);
+        self.mark = client.mark();
         self.count += seen.len();
         let changed = served || !seen.is_empty();
         for one in seen {
@@ -105,8 +105,8 @@ impl App {
         if std::mem::take(&mut self.wants_attachment) {
             match attach_beside(client) {
                 Ok(server) => {
-                    let (seen, count, revision) = (VecDeque::new(), 0, client.revision());
-                    self.attached = Some(Attachment { server, seen, count, revision });
+                    let (seen, count, mark) = (VecDeque::new(), 0, client.mark());
+                    self.attached = Some(Attachment { server, seen, count, mark });
                     self.overlay = Some(Overlay::Attached { scroll: 0 });
                 }
                 Err(why) => self.say(format!("{why:#}")),

@@ -14,7 +14,7 @@ use policy::Admitted;
 #[cfg(test)]
 mod tests;
 
-use super::{ApiError, ApiServer, FieldError, Origin};
+use super::{ApiError, ApiServer, FieldError, Origin, certificates};
 use crate::object::{Kind, Object, meta::MetaExt};
 use k8s_openapi::api::core::v1::{Namespace, Taint};
 use k8s_openapi::api::networking::v1::IngressClass;
@@ -44,6 +44,7 @@ pub fn admit_create(api: &mut ApiServer, object: &mut Object, _origin: &Origin) 
         Object::PersistentVolume(_) => storage::protect(object),
         Object::Node(_) => taint_node(object),
         Object::Ingress(_) => default_ingress_class(api, object),
+        Object::Dynamic(_) => certificates::admit_create(object)?,
         _ => {}
     }
     Ok(())

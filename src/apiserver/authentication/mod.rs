@@ -3,7 +3,7 @@
 //! Always holds: a client that shows nothing is `system:anonymous`; one that shows something wrong is nobody (401).
 
 pub mod certificate;
-mod der;
+pub(super) mod der;
 pub mod token;
 mod token_request;
 

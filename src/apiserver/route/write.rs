@@ -111,7 +111,10 @@ impl ApiServer {
         } else {
             given
         };
-        let updated = match target.subresource.as_deref() {
+        let mut object = object;
+        let subresource = target.subresource.as_deref();
+        self.write_signing_request(&mut object, &old, subresource, origin)?;
+        let updated = match subresource {
             Some("status" | "approval") => self.update(object, Part::Status, origin, dry_run(request)),
             Some("finalize") => self.finalize(&object, origin),
             _ => self.update(object, Part::Spec, origin, dry_run(request)),

@@ -15,7 +15,7 @@ mod handler;
 mod job;
 mod limits;
 mod meta;
-mod names;
+pub(super) mod names;
 mod network;
 mod path;
 mod pod;
@@ -29,7 +29,7 @@ mod workload;
 
 pub use path::Path;
 
-use super::{FieldError, Part};
+use super::{FieldError, Part, certificates};
 use crate::object::Object;
 use crate::object::dynamic::{DynamicKind, DynamicObject};
 use serde_json::{Value, json};
@@ -142,6 +142,7 @@ pub fn create(object: &Object) -> Vec<FieldError> {
     match object {
         Object::Pod(pod) => pod::create_only(pod, &mut errors),
         Object::Dynamic(o) if is_runtime(o) => classes::runtime(o, None, &mut errors),
+        Object::Dynamic(o) if certificates::of(object).is_some() => errors.0.extend(certificates::check(o)),
         _ => {}
     }
     errors.0

@@ -6,6 +6,7 @@
 //! and the key is tried again with growing waits.
 
 pub mod api_service;
+pub mod certificates;
 pub mod cluster_role_aggregation;
 pub mod cron_job;
 pub mod daemon_set;
@@ -36,8 +37,9 @@ pub mod taint_eviction;
 pub mod volume_protection;
 
 use super::events::{self, Note};
-use super::{Cluster, Wake, kubelet};
-use crate::apiserver::{ApiError, Change, DeleteOptions, Origin, Part, Store};
+use super::{Authority, Cluster, Wake, kubelet};
+use crate::apiserver::authorization::{self, Attributes};
+use crate::apiserver::{ApiError, Change, DeleteOptions, Origin, Part, Store, User};
 use crate::object::{Kind, Object, ObjectKey, SECOND, SimTime, meta::MetaExt, time::MILLISECOND};
 use imbl::OrdMap;
 use std::collections::BTreeMap;
@@ -60,6 +62,16 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether the API server would let a user do something (`SubjectAccessReview`).
+    pub fn may(&self, user: &User, asked: &Attributes) -> bool {
+        authorization::decide(&self.cluster.api, user, asked).allowed
+    }
+
+    /// What the cluster signs with.
+    pub fn authority(&self) -> &Authority {
+        &self.cluster.authority
+    }
+
     /// Since when a node's kubelet no longer answers: its lease was renewed until then. `None` while it does.
     /// A node without a machine never answered.
     pub fn kubelet_stopped_at(&self, node: &str) -> Option<SimTime> {
@@ -210,6 +222,9 @@ pub const CONTROLLERS: &[Controller] = &[
     endpoint_slice::CONTROLLER,
     endpoint_slice::MIRRORING,
     cluster_role_aggregation::CONTROLLER,
+    certificates::APPROVING,
+    certificates::SIGNING,
+    certificates::CLEANER,
     api_service::CONTROLLER,
 ];
 

@@ -3,6 +3,7 @@
 //! Always holds: a describer reads JSON as the server gave it and writes a [`Page`]; one file a kind, or a few that
 //! belong together; a kind without one gets the generic page.
 
+mod certificate;
 mod config;
 mod containers;
 mod daemonset;
@@ -170,6 +171,9 @@ fn describe<'a>(desk: &'a Desk, info: &'a Info) -> Described<'a> {
         ("batch", "Job") => Box::pin(job::describe(desk, object)),
         ("batch", "CronJob") => Box::pin(job::cron(desk, object)),
         ("autoscaling", "HorizontalPodAutoscaler") => Box::pin(hpa::describe(desk, object)),
+        ("certificates.k8s.io", "CertificateSigningRequest") => {
+            Box::pin(certificate::signing_request(desk, object))
+        }
         ("policy", "PodDisruptionBudget") => Box::pin(policy::disruption_budget(desk, object)),
         ("scheduling.k8s.io", "PriorityClass") => Box::pin(policy::priority_class(desk, object)),
         ("discovery.k8s.io", "EndpointSlice") => Box::pin(endpoints::slice(desk, object)),
