@@ -65,13 +65,14 @@ impl Watch {
                 return;
             }
             // Only another revision can bring events: time alone does not.
-            while client.revision() == revision {
+            let mark = client.mark_of(revision);
+            while client.revision() == revision && client.went_through(&mark) {
                 tokio::select! {
                     () = sender.closed() => return,
                     heard = news.changed() => if heard.is_err() { return },
                 }
             }
-            if client.revision() < revision {
+            if !client.went_through(&mark) {
                 let error = ApiError::new(410, "Expired", "the cluster went back to an earlier state");
                 batch = Response::error(&error);
                 continue;

@@ -328,6 +328,8 @@ fn pages_of_a_list_are_one_state() {
     let watch = lab.send(&Request::get(PODS).param("watch", "true").param("resourceVersion", "3"));
     let message = watch.value()["message"].as_str().unwrap();
     assert!(message.starts_with("too old resource version: 3 ("), "{message}");
+    let ahead = lab.send(&Request::get(PODS).param("watch", "true").param("resourceVersion", "99999999"));
+    assert_eq!((ahead.status, &ahead.value()["reason"]), (410, &json!("Expired")));
 }
 
 #[test]

@@ -25,8 +25,14 @@ impl ApiServer {
     /// The events of a kind since a revision, as this filter sees them.
     ///
     /// # Errors
-    /// 410 when the history no longer reaches back that far.
+    /// 410 when the history no longer reaches back that far, or not yet that far: a cluster that was begun anew or went
+    /// back to an earlier state has forgotten what the client knows, who must list again.
     pub fn events_since(&self, kind: Kind, filter: &Filter, since: u64) -> Result<Vec<WatchEvent>, ApiError> {
+        let newest = self.store.revision();
+        if since > newest {
+            let message = format!("too large resource version: {since}, current: {newest}");
+            return Err(ApiError::new(410, "Expired", message));
+        }
         let changes = self.store.changes_since(since).ok_or_else(|| {
             let oldest = self.store.log().front().map_or(0, |c| c.revision);
             ApiError::new(410, "Expired", format!("too old resource version: {since} ({})", oldest - 1))
