@@ -239,7 +239,7 @@ fn group_version(group: &str, version: &str) -> String {
 
 fn resource(info: &KindInfo) -> Value {
     let mut verbs = vec!["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-    if info.group == super::aggregation::GROUP {
+    if info.group == super::aggregation::GROUP || info.kind == "ComponentStatus" {
         verbs = vec!["get", "list"];
     }
     if info.kind == "Namespace" {
@@ -290,6 +290,7 @@ fn subresource(info: &KindInfo, sub: &str) -> Value {
 fn reviews(group: &str) -> Vec<Value> {
     let review = |name: &str, kind: &str, namespaced: bool| json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": namespaced, "kind": kind, "verbs": ["create"]});
     match group {
+        "" => vec![review("bindings", "Binding", true)],
         "authentication.k8s.io" => vec![
             review("selfsubjectreviews", "SelfSubjectReview", false),
             review("tokenreviews", "TokenReview", false),

@@ -4,6 +4,7 @@
 //! Always holds: what the store has is valid, has a uid and a resourceVersion, and its change has an author and
 //! a cause. JSON exists only in [`ApiServer::handle`] and below it; components use the typed calls.
 
+pub mod addresses;
 pub mod admission;
 pub mod aggregation;
 pub mod allocate;
@@ -18,6 +19,7 @@ pub mod decode;
 pub mod defaults;
 pub mod discovery;
 pub mod error;
+pub mod flow_control;
 pub mod http;
 pub mod openapi;
 pub mod patch;
@@ -145,6 +147,7 @@ impl ApiServer {
         }
         self.share_spec(&mut object);
         let key = object.key();
+        self.record_addresses(None, Some(&object));
         self.store.commit(key.clone(), Some(object), origin, self.now);
         let stored = self.stored(&key);
         self.accept_definition(&key, origin);
@@ -217,6 +220,7 @@ impl ApiServer {
             self.remove_stored(&key, origin);
             return Ok(object);
         }
+        self.record_addresses(Some(&old), Some(&object));
         self.store.commit(key.clone(), Some(object), origin, self.now);
         let stored = self.stored(&key);
         if origin.user.is_none() {
@@ -230,7 +234,9 @@ impl ApiServer {
     /// Takes an object out of the store.
     fn remove_stored(&mut self, key: &ObjectKey, origin: &Origin) {
         let kind = key.kind;
+        let old = self.store.get(key).cloned();
         self.store.commit(key.clone(), None, origin, self.now);
+        self.record_addresses(old.as_ref(), None);
         self.accept_api_service(key);
         self.object_gone(kind, origin);
     }
@@ -328,6 +334,26 @@ impl ApiServer {
 
     fn stored(&self, key: &ObjectKey) -> Result<Object, ApiError> {
         self.store.get(key).cloned().ok_or_else(|| ApiError::not_found(key.kind, &key.name.name))
+    }
+
+    /// What random streams begin from.
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Uid, times and generation of an object that the server makes of itself.
+    fn stamp(&self, object: &mut Object, uid: String) {
+        let (now, counted) = (self.now.to_api(), strategy::has_generation(object.kind()));
+        let meta = object.meta_mut();
+        meta.uid = Some(uid);
+        meta.creation_timestamp = Some(now.clone());
+        meta.generation = counted.then_some(1);
+        let Object::Dynamic(inner) = object else { return };
+        let status = Arc::make_mut(inner).content.get_mut("status");
+        let conditions = status.and_then(|s| s.get_mut("conditions")).and_then(|c| c.as_array_mut());
+        for condition in conditions.into_iter().flatten() {
+            condition["lastTransitionTime"] = serde_json::json!(now);
+        }
     }
 
     /// Name, uid, creation time and generation of a new object.

@@ -268,6 +268,7 @@ kinds! {
     CustomResourceDefinition: apiextensions::CustomResourceDefinition, "apiextensions.k8s.io", "v1", "customresourcedefinitions", "customresourcedefinition", &["crd", "crds"], false, &["api-extensions"], &["status"];
 
     @untyped
+    ComponentStatus: core::ComponentStatus, "", "v1", "componentstatuses", "componentstatus", &["cs"], false, &[], &[];
     RuntimeClass: k8s_openapi::api::node::v1::RuntimeClass, "node.k8s.io", "v1", "runtimeclasses", "runtimeclass", &[], false, &[], &[];
     ValidatingAdmissionPolicy: k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy, "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "validatingadmissionpolicy", &[], false, &["api-extensions"], &["status"];
     ValidatingAdmissionPolicyBinding: k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding, "admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings", "validatingadmissionpolicybinding", &[], false, &["api-extensions"], &[];

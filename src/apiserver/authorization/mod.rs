@@ -17,7 +17,9 @@ mod tests;
 
 pub use attributes::Attributes;
 
-use super::{ApiError, ApiServer, Cause, Method, Origin, Request, User};
+use super::{
+    ApiError, ApiServer, Cause, Method, Origin, Request, User, addresses, aggregation, flow_control,
+};
 use crate::object::hash::Stream;
 use std::sync::Arc;
 
@@ -82,17 +84,17 @@ impl ApiServer {
         Ok(user)
     }
 
-    /// Makes sure of the roles and bindings that every cluster has.
+    /// Makes sure of the objects that every API server begins with: roles and bindings, flow control, the `APIServices` of
+    /// what is built in, the network of cluster addresses.
     pub fn bootstrap_policy(&mut self) {
         // Their uids come from a stream of their own, so that they decide no other name.
         let mut names = Stream::new(self.seed, "apiserver", "policy");
         let origin = Origin::component("system:apiserver", Cause::Bootstrap);
-        for mut object in policy::objects() {
-            let now = self.now.to_api();
+        let objects = policy::objects().into_iter().chain(flow_control::objects());
+        for mut object in objects.chain(aggregation::built_in()).chain(addresses::service_cidr()) {
             super::defaults::apply(&mut object);
-            let meta = object.meta_mut();
-            meta.uid = Some(names.uuid());
-            meta.creation_timestamp = Some(now);
+            let uid = names.uuid();
+            self.stamp(&mut object, uid);
             self.store.commit(object.key(), Some(object), &origin, self.now);
         }
     }

@@ -26,7 +26,9 @@ impl ApiServer {
             for kind in compiled.kinds() {
                 self.store.kinds_mut().define(kind);
             }
+            let group = compiled.storage.info().group;
             self.definitions.put(compiled);
+            self.sync_api_services(group);
         }
     }
 
@@ -117,6 +119,7 @@ impl ApiServer {
     pub(in crate::apiserver) fn forget_definition(&mut self, kind: DynamicKind) {
         self.store.kinds_mut().forget(kind);
         self.definitions.remove(kind);
+        self.sync_api_services(kind.info().group);
     }
 
     /// Refuses a new object of a kind whose definition is to go.

@@ -4,6 +4,7 @@
 //! part of an object (`status`, `scale`) changes no other part.
 //! Does not: serve what runs on a node (`log`, `exec`, `attach`); the kubelets do.
 
+mod component_status;
 mod filter;
 mod list_options;
 mod read;
@@ -59,12 +60,18 @@ impl ApiServer {
         if let Some(answer) = reviews::serve(self, request, user) {
             return answer;
         }
+        if let Some(answer) = self.bind_by_collection(request, origin) {
+            return answer;
+        }
         let Some(target) = Target::parse(self.store.kinds(), &request.path) else {
             return Err(ApiError::no_such_path());
         };
         check_dry_run(request)?;
         let asked = if let Kind::Dynamic(kind) = target.asked { Some(kind) } else { None };
         let origin = &Origin { asked, ..origin.clone() };
+        if component_status::is(target.kind) {
+            return self.component_status(request, &target);
+        }
         let twice = duplicates(request, &target)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
             (Some(_), Some("status" | "finalize" | "approval")) | (_, None) => {

@@ -83,7 +83,13 @@ impl ApiServer {
         Ok(Response::ok(self.collection(request, target, &objects, metadata)))
     }
 
-    fn collection(&self, request: &Request, target: &Target, objects: &[Object], metadata: Value) -> Value {
+    pub(super) fn collection(
+        &self,
+        request: &Request,
+        target: &Target,
+        objects: &[Object],
+        metadata: Value,
+    ) -> Value {
         if request.accept == Accept::Table {
             let mut table = self.table(target.asked, objects, Rows::of(request));
             table["metadata"] = metadata;

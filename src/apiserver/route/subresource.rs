@@ -42,6 +42,25 @@ impl ApiServer {
         }
     }
 
+    /// `POST` to `bindings`, which is the binding of the pod that the body names. `None` for any other path.
+    pub(super) fn bind_by_collection(
+        &mut self,
+        request: &Request,
+        origin: &Origin,
+    ) -> Option<Result<Response, ApiError>> {
+        let rest = request.path.strip_prefix("/api/v1/namespaces/")?;
+        let (namespace, "bindings") = rest.split_once('/')? else { return None };
+        if request.method != Method::Post {
+            return Some(Err(method_not_allowed()));
+        }
+        let body = request.body.as_ref().unwrap_or(&Value::Null);
+        let pod = body["metadata"]["name"].as_str().unwrap_or("");
+        let key = crate::object::ObjectKey::new(Kind::Pod, namespace, pod);
+        let bound = self.bind(&key, body["target"]["name"].as_str().unwrap_or(""), origin);
+        let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"});
+        Some(bound.map(|()| created(done)))
+    }
+
     fn scale(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {
         let stored = self.find_target(target)?.clone();
         let body = request.body.as_ref().unwrap_or(&Value::Null);

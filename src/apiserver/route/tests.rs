@@ -383,3 +383,41 @@ fn updates_that_a_kind_allows() {
         "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: \"Orphan\": orphanDependents and deletionPropagation cannot be both set"
     );
 }
+
+#[test]
+fn what_the_server_makes_of_itself() {
+    let mut lab = Lab::new();
+    let address = "/apis/networking.k8s.io/v1/ipaddresses/10.96.0.50";
+    lab.ok(Method::Post, SERVICES, service("a", &json!({"clusterIP": "10.96.0.50"})));
+    assert_eq!(lab.get(address)["spec"]["parentRef"]["name"], "a");
+    lab.ok(Method::Delete, &format!("{SERVICES}/a"), Value::Null);
+    assert_eq!(lab.get(address)["reason"], "NotFound");
+    let networks = lab.get("/apis/networking.k8s.io/v1/servicecidrs");
+    assert_eq!(networks["items"][0]["spec"]["cidrs"], json!(["10.96.0.0/12"]));
+
+    let services = "/apis/apiregistration.k8s.io/v1/apiservices";
+    let table = lab.send(&Request { accept: Accept::Table, ..Request::get(services) });
+    let rows = table.value()["rows"].as_array().unwrap().clone();
+    let served = crate::apiserver::discovery::group_versions();
+    assert_eq!(rows.len(), served.len() - 1, "all but that of their own group");
+    assert!(rows.iter().all(|r| r["cells"][1] == "Local" && r["cells"][2] == "True"));
+    let crd = json!({"metadata": {"name": "tabs.example.com"}, "spec": {"group": "example.com", "scope": "Namespaced",
+        "names": {"plural": "tabs", "kind": "Tab"}, "versions": [{"name": "v1", "served": true, "storage": true,
+            "schema": {"openAPIV3Schema": {"type": "object"}}}]}});
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    lab.ok(Method::Post, definitions, crd);
+    let registered = format!("{services}/v1.example.com");
+    assert_eq!(lab.get(&registered)["spec"]["groupPriorityMinimum"], 1000);
+    lab.ok(Method::Delete, &format!("{definitions}/tabs.example.com"), Value::Null);
+    assert_eq!(lab.get(&registered)["reason"], "NotFound");
+
+    let answer = lab.send(&Request::get("/api/v1/componentstatuses"));
+    assert_eq!(answer.warnings, ["v1 ComponentStatus is deprecated in v1.19+"]);
+    assert_eq!(answer.value()["items"].as_array().map(Vec::len), Some(3));
+    assert_eq!(answer.value()["items"][0]["conditions"][0]["status"], "False", "there is no such pod");
+    assert_eq!(lab.fails(Method::Post, "/api/v1/componentstatuses", json!({})).0, 405);
+    lab.ok(Method::Post, PODS, pod("a"));
+    let target = json!({"metadata": {"name": "a"}, "target": {"name": "n"}});
+    lab.ok(Method::Post, "/api/v1/namespaces/default/bindings", target);
+    assert_eq!(lab.get(&format!("{PODS}/a"))["spec"]["nodeName"], "n");
+}

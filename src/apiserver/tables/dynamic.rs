@@ -18,6 +18,7 @@ const PLAIN: &[Column] = &[NAME, AGE];
 /// The kinds whose columns are more than name and creation time.
 #[rustfmt::skip]
 const BUILT_IN: &[Row] = &[
+    (("", "componentstatuses"), &[NAME, text("Status"), text("Message"), text("Error")], component),
     (("node.k8s.io", "runtimeclasses"), &[NAME, text("Handler"), AGE], |o, age| vec![at(o, "handler"), json!(age)]),
     ((ADMISSION, "validatingwebhookconfigurations"), WEBHOOKS, |o, age| vec![count(o, "webhooks"), json!(age)]),
     ((ADMISSION, "mutatingwebhookconfigurations"), WEBHOOKS, |o, age| vec![count(o, "webhooks"), json!(age)]),
@@ -150,6 +151,18 @@ pub fn signing_state(o: &DynamicObject) -> String {
         words.push("Issued");
     }
     words.join(",")
+}
+
+fn component(o: &DynamicObject, _: &str) -> Vec<Value> {
+    let conditions = o.at("conditions").and_then(Value::as_array);
+    let healthy = conditions.into_iter().flatten().find(|c| c["type"] == "Healthy").unwrap_or(&Value::Null);
+    let state = match healthy["status"].as_str() {
+        Some("True") => "Healthy",
+        Some("False") => "Unhealthy",
+        _ => "Unknown",
+    };
+    let text = |key: &str| json!(healthy[key].as_str().unwrap_or(""));
+    vec![json!(state), text("message"), text("error")]
 }
 
 fn flow_schema(o: &DynamicObject, age: &str) -> Vec<Value> {

@@ -14,6 +14,7 @@ pub mod deployment;
 pub mod disruption;
 pub mod endpoint_slice;
 pub mod endpoints;
+pub mod flow_control;
 pub mod garbage_collector;
 pub mod history;
 pub mod hpa;
@@ -226,6 +227,7 @@ pub const CONTROLLERS: &[Controller] = &[
     certificates::SIGNING,
     certificates::CLEANER,
     api_service::CONTROLLER,
+    flow_control::CONTROLLER,
 ];
 
 /// A controller's place in [`CONTROLLERS`].
