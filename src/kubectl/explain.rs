@@ -73,10 +73,11 @@ async fn run(call: Call) -> Outcome<()> {
         out.push('\n');
     }
     out.push_str("DESCRIPTION:\n");
-    for text in book.descriptions(schema) {
-        wrap(&mut out, &text, 4);
+    let descriptions = book.descriptions(schema);
+    for text in &descriptions {
+        wrap(&mut out, text, 4);
     }
-    out.push_str("    \n");
+    out.push_str(if descriptions.is_empty() { "    <empty>\n" } else { "    \n" });
     if let Some(fields) = book.fields(schema) {
         out.push_str("FIELDS:\n");
         for (name, field) in fields {

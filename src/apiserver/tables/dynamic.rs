@@ -1,7 +1,7 @@
 //! Printer columns of kinds without a Rust type.
 
 use super::{AGE, Column, NAME, age, config, created_at, name, number, text};
-use crate::object::{DynamicKind, DynamicObject, Object, SimTime, meta::MetaExt};
+use crate::object::{DynamicKind, DynamicObject, Kind, Object, SimTime, meta::MetaExt};
 use serde_json::{Value, json};
 
 /// What makes the cells of a kind, from an object and its age.
@@ -67,6 +67,17 @@ pub fn cells(dynamic: &DynamicObject, object: &Object, now: SimTime) -> Vec<Valu
     let mut cells = vec![json!(object.name_str())];
     cells.extend(rest(dynamic, &age(object, now)));
     cells
+}
+
+/// Puts the rows of a kind in the order that its printer has: schemas of flows as they are tried.
+pub fn arrange(kind: Kind, objects: &mut [&Object]) {
+    if !matches!(kind, Kind::Dynamic(kind) if kind.info().kind == "FlowSchema") {
+        return;
+    }
+    objects.sort_by_key(|object| match object {
+        Object::Dynamic(schema) => schema.number_at("spec.matchingPrecedence").unwrap_or(0),
+        _ => 0,
+    });
 }
 
 /// The text at a path; empty when there is none.

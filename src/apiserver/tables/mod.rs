@@ -80,7 +80,9 @@ pub fn table(kind: Kind, objects: &[Object], carries: Rows, now: SimTime) -> Val
             json!({"name": c.name, "type": c.type_, "format": format, "description": "", "priority": c.priority})
         })
         .collect();
-    let rows: Vec<Value> = objects.iter().map(|o| row(kind, o, carries, now)).collect();
+    let mut objects: Vec<&Object> = objects.iter().collect();
+    dynamic::arrange(kind, &mut objects);
+    let rows: Vec<Value> = objects.into_iter().map(|o| row(kind, o, carries, now)).collect();
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows,
     })
