@@ -1,9 +1,9 @@
 //! What is typed to start the program: the command line's one definition, for parsing, help and completions.
 
 use crate::cluster::{Config, NodeConfig};
-use crate::course::format::{Problem, Trust};
+use crate::course::format::Problem;
 use crate::course::prove::prove;
-use crate::course::{Language, Library, chapters, fidelity};
+use crate::course::{Collection, Language, Library, chapters, fidelity};
 use crate::headless::{self, Form};
 use crate::school::SessionLab;
 use crate::server::{self, Settings};
@@ -197,8 +197,8 @@ fn kubectl(args: Vec<String>) -> Result<ExitCode> {
 
 /// Opens the interface in the terminal.
 fn interface(cli: &Cli, opening: &Opening) -> Result<ExitCode> {
-    let (library, problems) = library(cli.lessons.as_deref(), Trust::Proved)?;
-    if !problems.is_empty() && cli.lessons.is_some() {
+    let (library, problems) = library(cli.lessons.as_deref())?;
+    if !problems.is_empty() {
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         return Err(anyhow!("these lessons cannot be used:\n{}", told.join("\n")));
     }
@@ -219,14 +219,16 @@ fn language(cli: &Cli) -> Language {
     }
 }
 
-/// The lessons to use, with what is wrong in them; those built in are looked through only as far as they are not trusted.
-fn library(dir: Option<&Path>, trust: Trust) -> Result<(Library, Vec<Problem>)> {
-    match dir {
-        Some(dir) => {
-            Library::of_folder(dir).with_context(|| format!("cannot read the lessons in {}", dir.display()))
-        }
-        None => Ok(Library::built_in(trust)),
-    }
+/// The lessons to use: those of a folder with what is wrong in them, or those built in.
+fn library(dir: Option<&Path>) -> Result<(Library, Vec<Problem>)> {
+    let Some(dir) = dir else { return Ok((Library::built_in(), Vec::new())) };
+    let (collection, problems) = collection(dir)?;
+    Ok((collection.into(), problems))
+}
+
+/// The lessons and questions of a folder, read whole.
+fn collection(dir: &Path) -> Result<(Collection, Vec<Problem>)> {
+    Collection::of_folder(dir).with_context(|| format!("cannot read the lessons in {}", dir.display()))
 }
 
 /// Prints to standard output. That its reader has gone, as `head` does, is no failure.
@@ -239,18 +241,18 @@ fn print(text: &str) -> Result<()> {
 }
 
 fn list_lessons(cli: &Cli) -> Result<ExitCode> {
-    let (library, problems) = library(cli.lessons.as_deref(), Trust::Proved)?;
+    let (library, problems) = library(cli.lessons.as_deref())?;
     let language = language(cli);
     let (mut chapter, mut text) = (None, String::new());
     for lesson in &library.lessons {
-        let place = chapters::place(&lesson.item.chapter);
+        let place = chapters::place(&lesson.chapter);
         if let Some(place) = place.filter(|_| place != chapter) {
             text.push_str(&format!("{}\n", chapters::CHAPTERS[place].title(language)));
             chapter = Some(place);
         }
-        let questions = library.topic(&lesson.item.id).count();
-        let title = lesson.item.title.get(language);
-        text.push_str(&format!("  {:<16} {title} ({questions} questions)\n", lesson.item.id));
+        let questions = library.tags(&lesson.id).count();
+        let title = lesson.title.get(language);
+        text.push_str(&format!("  {:<16} {title} ({questions} questions)\n", lesson.id));
     }
     print(&text)?;
     for problem in &problems {
@@ -260,13 +262,13 @@ fn list_lessons(cli: &Cli) -> Result<ExitCode> {
 }
 
 fn check_lessons(dir: Option<&Path>) -> Result<ExitCode> {
-    let (library, mut problems) = library(dir, Trust::None)?;
+    let (all, mut problems) = dir.map_or_else(|| Ok(Collection::built_in()), collection)?;
     let lab = SessionLab::default();
-    problems.extend(prove(&library, &lab, &mut |id| eprintln!("proving {id}")));
+    problems.extend(prove(&all, &lab, &mut |id| eprintln!("proving {id}")));
     for problem in &problems {
         print(&format!("{problem}\n"))?;
     }
-    let (lessons, questions) = (library.lessons.len(), library.questions.len());
+    let (lessons, questions) = (all.lessons.len(), all.questions.len());
     if problems.is_empty() {
         print(&format!("{lessons} lessons and {questions} questions hold\n"))?;
         return Ok(ExitCode::SUCCESS);

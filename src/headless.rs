@@ -3,6 +3,7 @@
 //! Always holds: waiting costs no time: the session jumps from one deadline to the next.
 
 use crate::session::{Entry, Session};
+use crate::shell::Control;
 use std::io::{self, Write};
 
 /// How a script's run is printed.
@@ -28,11 +29,16 @@ pub fn run(
     session.pace_as_script();
     match form {
         Form::Plain => {
-            session.submit(script);
-            drain(session, out, err)?;
-            while session.busy() {
-                step(session);
+            for command in crate::shell::script::commands(script) {
+                session.submit(&command);
                 drain(session, out, err)?;
+                while session.busy() {
+                    step(session);
+                    drain(session, out, err)?;
+                }
+                if session.take_wishes().contains(&Control::Leave) {
+                    break;
+                }
             }
         }
         Form::Transcript => {

@@ -4,6 +4,7 @@
 //! session, at its times. What cannot be kept is told once, and nothing stops for it.
 
 use crate::cluster::{Cluster, Config, NodeConfig};
+use crate::course::heading::{Heading, Tag};
 use crate::course::lesson::{LessonState, Onward};
 use crate::course::model::{ClusterOptions, NodeOptions};
 use crate::course::progress::{ACTS_LIMIT, SavedLesson};
@@ -111,10 +112,10 @@ impl School {
 
     /// The lessons, as a list shows them.
     pub fn lessons(&self, language: Language) -> Vec<LessonCard> {
-        self.library.lessons.iter().map(|read| self.card(&read.item, language)).collect()
+        self.library.lessons.iter().map(|heading| self.card(heading, language)).collect()
     }
 
-    fn card(&self, lesson: &crate::course::Lesson, language: Language) -> LessonCard {
+    fn card(&self, lesson: &Heading, language: Language) -> LessonCard {
         let saved = self.keeper.progress.lessons.get(&lesson.id).map(|saved| &saved.state);
         let done = saved.map_or(0, |s| s.steps.iter().filter(|step| step.done).count());
         LessonCard {
@@ -123,8 +124,8 @@ impl School {
             title: lesson.title.get(language).to_owned(),
             summary: lesson.summary.get(language).to_owned(),
             notes: lesson.notes.clone(),
-            steps: lesson.steps.len(),
-            done: done.min(lesson.steps.len()),
+            steps: lesson.steps,
+            done: done.min(lesson.steps),
             state: match saved {
                 None => Far::New,
                 Some(state) if state.finished => Far::Finished,
@@ -138,7 +139,7 @@ impl School {
         let all = Text { en: "All topics".to_owned(), ko: "모든 주제".to_owned() };
         let mut cards = vec![self.topic("", all.get(language))];
         for lesson in &self.library.lessons {
-            let card = self.topic(&lesson.item.id, lesson.item.title.get(language));
+            let card = self.topic(&lesson.id, lesson.title.get(language));
             if card.questions > 0 {
                 cards.push(card);
             }
@@ -147,13 +148,13 @@ impl School {
     }
 
     fn topic(&self, id: &str, title: &str) -> TopicCard {
-        let result = |q: &std::sync::Arc<crate::course::Question>| self.keeper.progress.quiz.get(&q.id);
+        let result = |q: &Tag| self.keeper.progress.quiz.get(&q.id);
         TopicCard {
             id: id.to_owned(),
             title: title.to_owned(),
-            questions: self.library.topic(id).count(),
-            right: self.library.topic(id).filter_map(result).filter(|r| r.right).count(),
-            answered: self.library.topic(id).filter_map(result).count(),
+            questions: self.library.tags(id).count(),
+            right: self.library.tags(id).filter_map(result).filter(|r| r.right).count(),
+            answered: self.library.tags(id).filter_map(result).count(),
         }
     }
 
@@ -161,7 +162,7 @@ impl School {
     pub fn resumable(&self) -> Option<String> {
         let id = self.keeper.progress.last_lesson.as_ref()?;
         let saved = self.keeper.progress.lessons.get(id)?;
-        (!saved.state.finished && self.library.lesson(id).is_some()).then(|| id.clone())
+        (!saved.state.finished && self.library.lessons.iter().any(|l| l.id == *id)).then(|| id.clone())
     }
 
     /// Opens a lesson, with a session on its cluster.
@@ -169,8 +170,8 @@ impl School {
     /// # Errors
     /// Why it cannot be opened, in a sentence.
     pub fn open(&mut self, id: &str, begin: Begin) -> Result<Session, String> {
-        let Some(lesson) = self.library.lesson(id).cloned() else {
-            let known: Vec<&str> = self.library.lessons.iter().map(|l| l.item.id.as_str()).collect();
+        let Some(lesson) = self.library.lesson(id) else {
+            let known: Vec<&str> = self.library.lessons.iter().map(|l| l.id.as_str()).collect();
             return Err(format!("there is no lesson {id}; there are: {}", known.join(", ")));
         };
         let mut session = self.lab.session(&lesson.cluster);
@@ -274,7 +275,7 @@ impl School {
     /// Why there is none, in a sentence.
     pub fn begin_quiz(&mut self, topic: &str) -> Result<(), String> {
         self.quiz = QuizRun::begin(&self.library, topic);
-        let topics: Vec<&str> = self.library.lessons.iter().map(|l| l.item.id.as_str()).collect();
+        let topics: Vec<&str> = self.library.lessons.iter().map(|l| l.id.as_str()).collect();
         let none = || format!("there are no questions on {topic}; the topics are: {}", topics.join(", "));
         self.quiz.as_ref().map(|_| ()).ok_or_else(none)
     }
@@ -330,14 +331,13 @@ impl School {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::course::format::Trust;
     use crate::object::SECOND;
 
     #[test]
     fn a_lesson_that_was_left_comes_back_as_it_was() {
         let dir = std::env::temp_dir().join(format!("kubedojo-school-{}", std::process::id()));
         std::fs::remove_dir_all(&dir).ok();
-        let library = Library::built_in(Trust::Proved).0;
+        let library = Library::built_in();
         let mut school = School::new(library.clone(), Some(&dir));
         let mut session = school.open("taints", Begin::Anew).unwrap();
         for line in [
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_quiz_is_answered_and_remembered() {
-        let mut school = School::new(Library::built_in(Trust::Proved).0, None);
+        let mut school = School::new(Library::built_in(), None);
         assert!(school.begin_quiz("nonsense").is_err());
         school.begin_quiz("taints").unwrap();
         let mut asked = 0;

@@ -5,8 +5,10 @@
 
 pub mod chapters;
 pub mod checks;
+pub mod collection;
 pub mod fidelity;
 pub mod format;
+pub mod heading;
 pub mod judge;
 pub mod lesson;
 pub mod library;
@@ -21,6 +23,8 @@ pub mod runner;
 pub mod text;
 pub mod view;
 
+pub use collection::Collection;
+pub use heading::Heading;
 pub use lesson::LessonRun;
 pub use library::Library;
 pub use model::{Lesson, Question, Step};

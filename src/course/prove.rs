@@ -2,9 +2,9 @@
 //! that each question's answers and proofs are what the cluster does.
 
 use super::checks::Checks;
+use super::collection::Collection;
 use super::format::{Place, Problem};
 use super::judge::Judge;
-use super::library::Library;
 use super::model::{Ask, Check, Lesson, Question, QuestionKind, Step, StepKind};
 use super::question;
 use super::quiz;
@@ -16,13 +16,13 @@ use crate::object::SECOND;
 const PATIENCE_SECONDS: u64 = 300;
 
 /// Proves every lesson and question. `told` hears what is being proved.
-pub fn prove(library: &Library, lab: &dyn Lab, told: &mut dyn FnMut(&str)) -> Vec<Problem> {
+pub fn prove(all: &Collection, lab: &dyn Lab, told: &mut dyn FnMut(&str)) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for lesson in &library.lessons {
+    for lesson in &all.lessons {
         told(&lesson.item.id);
         prove_lesson(&lesson.item, &lesson.place, lab, &mut problems);
     }
-    for question in &library.questions {
+    for question in &all.questions {
         told(&question.item.id);
         prove_question(&question.item, &question.place, lab, &mut problems);
     }

@@ -49,7 +49,7 @@ pub struct QuizRun {
 impl QuizRun {
     /// Begins a quiz on a topic; an empty one stands for all. `None` when there is no question.
     pub fn begin(library: &Library, topic: &str) -> Option<Self> {
-        let questions: Vec<_> = library.topic(topic).cloned().collect();
+        let questions = library.topic(topic);
         let all = Text { en: "All topics".to_owned(), ko: "모든 주제".to_owned() };
         let title = library.lesson(topic).map_or(all, |l| l.title.clone());
         let given = vec![None; questions.len()];

@@ -1,6 +1,6 @@
 //! Scripts as lists of top-level commands.
 
-use crate::posix::Machine;
+use crate::posix::{Machine, unfinished};
 use std::collections::BTreeMap;
 
 /// Splits a script into its top-level commands, which blank lines separate. A blank line inside a here-document, a loop
@@ -28,6 +28,25 @@ pub fn split(script: &str) -> Vec<String> {
     }
     if !block.is_empty() {
         commands.push(block);
+    }
+    commands
+}
+
+/// Splits a script into the commands that a shell reads one after the other: at each line's end where nothing is open.
+pub fn commands(script: &str) -> Vec<String> {
+    let (mut commands, mut block) = (Vec::new(), String::new());
+    for line in script.lines() {
+        block.push_str(line);
+        if unfinished(&block) {
+            block.push('\n');
+        } else if !block.trim().is_empty() {
+            commands.push(std::mem::take(&mut block));
+        } else {
+            block.clear();
+        }
+    }
+    if !block.trim().is_empty() {
+        commands.push(block.trim_end().to_owned());
     }
     commands
 }
@@ -60,6 +79,24 @@ mod tests {
         assert_eq!(
             super::split(script),
             ["a", "cat <<EOF\nx\n\ny\nEOF", "for i in 1 2\ndo\n\n echo $i\ndone\nb", "c 'open", "d"]
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_whole_commands() {
+        let script =
+            "first\na; b\nfor i in 1\ndo\n echo $i\ndone\n\nc 'x\ny' \\\n d\ncat <<E\n$(\nE\ne |\nf\ng (\nh";
+        assert_eq!(
+            super::commands(script),
+            [
+                "first",
+                "a; b",
+                "for i in 1\ndo\n echo $i\ndone",
+                "c 'x\ny' \\\n d",
+                "cat <<E\n$(\nE",
+                "e |\nf",
+                "g (\nh"
+            ]
         );
     }
 }

@@ -5,7 +5,7 @@ use super::keys::Action;
 use super::theme::{Depth, ThemeName};
 use super::view::view;
 use crate::cluster::Config;
-use crate::course::{Language, Library};
+use crate::course::{Collection, Language};
 use crate::school::School;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use expect_test::expect_file;
@@ -22,10 +22,10 @@ struct Desk {
 }
 
 fn desk((width, height): (u16, u16), language: Language) -> Desk {
-    let (library, problems) = Library::of_folder(Path::new("tests/school")).unwrap();
+    let (library, problems) = Collection::of_folder(Path::new("tests/school")).unwrap();
     assert!(problems.is_empty(), "{problems:?}");
     let start = Start {
-        school: School::new(library, None),
+        school: School::new(library.into(), None),
         language: Some(language),
         config: Config::default(),
         dir: None,
