@@ -22,6 +22,8 @@ pub struct Request {
     pub body: Option<Value>,
     /// Fields that the body's text gave more than once, as strict decoding names them: `spec.replicas`.
     pub duplicates: Vec<String>,
+    /// Whether the answer goes over a wire as JSON: a list is then answered as its bytes.
+    pub encoded: bool,
     /// On whose behalf the user asks, if not their own.
     pub impersonate: Option<Impersonation>,
 }

@@ -99,6 +99,7 @@ pub struct Store {
     log: Vector<Arc<Change>>,
     by_owner: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
     pods_by_node: OrdMap<Arc<str>, OrdSet<ObjectName>>,
+    pods_by_source: OrdMap<ObjectKey, OrdSet<ObjectName>>,
     orphans: OrdSet<ObjectKey>,
 }
 
@@ -118,6 +119,7 @@ impl Default for Store {
             log: Vector::new(),
             by_owner: OrdMap::new(),
             pods_by_node: OrdMap::new(),
+            pods_by_source: OrdMap::new(),
             orphans: OrdSet::new(),
         }
     }
@@ -243,6 +245,15 @@ impl Store {
             .filter_map(|name| self.fetch(name))
     }
 
+    /// The pods that mount this `ConfigMap` or Secret.
+    pub fn pods_of_source<'a>(&'a self, source: &ObjectKey) -> impl Iterator<Item = &'a Arc<Pod>> {
+        self.pods_by_source
+            .get(source)
+            .into_iter()
+            .flat_map(|names| names.iter())
+            .filter_map(|name| self.fetch(name))
+    }
+
     /// The changes after `revision`, oldest first. `None` when the log no longer reaches back that far.
     pub fn changes_since(&self, revision: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
         let oldest = self.log.front().map_or(self.revision + 1, |c| c.revision);
@@ -333,8 +344,13 @@ impl Store {
                 self.by_owner.entry(Arc::from(owner.uid.as_str())).or_default().insert(key.clone());
             }
         }
-        let node =
-            |o: Option<&Object>| o.and_then(|o| o.cast::<Pod>()).and_then(|p| p.spec.node_name.clone());
+        if key.kind == Kind::Pod {
+            self.reindex_pod(key, old.and_then(Object::cast), new.and_then(Object::cast));
+        }
+    }
+
+    fn reindex_pod(&mut self, key: &ObjectKey, old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) {
+        let node = |pod: Option<&Arc<Pod>>| pod.and_then(|p| p.spec.node_name.clone());
         let (before, after) = (node(old), node(new));
         if before != after {
             if let Some(names) = before.as_ref().and_then(|n| self.pods_by_node.get_mut(n)) {
@@ -343,6 +359,23 @@ impl Store {
             if let Some(node) = after {
                 self.pods_by_node.entry(node).or_default().insert(key.name.clone());
             }
+        }
+        if let (Some(old), Some(new)) = (old, new)
+            && Arc::ptr_eq(&old.spec.shared, &new.spec.shared)
+        {
+            return;
+        }
+        let source = |(kind, name): (Kind, String)| ObjectKey::new(kind, key.name.namespace.clone(), name);
+        for source in old.iter().flat_map(|pod| pod.spec.sources()).map(source) {
+            if let Some(names) = self.pods_by_source.get_mut(&source) {
+                names.remove(&key.name);
+                if names.is_empty() {
+                    self.pods_by_source.remove(&source);
+                }
+            }
+        }
+        for source in new.iter().flat_map(|pod| pod.spec.sources()).map(source) {
+            self.pods_by_source.entry(source).or_default().insert(key.name.clone());
         }
     }
 }

@@ -193,6 +193,17 @@ macro_rules! kinds {
                 }
             }
 
+            /// Writes the object's JSON, as [`Object::to_value`] has it.
+            ///
+            /// # Errors
+            /// None that can be known: what is stored can be written.
+            pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+                match self {
+                    $(Object::$variant(o) => serde_json::to_writer(out, &**o),)*
+                    Object::Dynamic(o) => serde_json::to_writer(out, &o.to_value_as(o.kind)),
+                }
+            }
+
             /// Decodes JSON of a known kind. Unknown fields are dropped; a wrong type is an error.
             pub fn from_value(kind: Kind, value: Value) -> serde_json::Result<Object> {
                 match kind {

@@ -3,7 +3,7 @@
 //! Always holds: `serde` reads and writes the very JSON of `v1.Pod`. The shared spec never contains
 //! `nodeName` nor the service account's token volume: both are put in when the whole spec is asked for.
 
-use super::ObjectMeta;
+use super::{Kind, ObjectMeta};
 use k8s_openapi::api::core::v1::{
     Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector,
     PodSpec as ApiPodSpec, PodStatus, ProjectedVolumeSource, ServiceAccountTokenProjection, Volume,
@@ -66,6 +66,21 @@ impl PodSpec {
             }
         }
         spec
+    }
+
+    /// The `ConfigMap`s and Secrets that the volumes are made of, by kind and name. The token volume's is not among them.
+    pub fn sources(&self) -> Vec<(Kind, String)> {
+        let mut sources = Vec::new();
+        let mut add = |kind, name: Option<&String>| sources.extend(name.map(|name| (kind, name.clone())));
+        for volume in self.volumes.iter().flatten() {
+            add(Kind::ConfigMap, volume.config_map.as_ref().map(|map| &map.name));
+            add(Kind::Secret, volume.secret.as_ref().and_then(|secret| secret.secret_name.as_ref()));
+            for projection in volume.projected.iter().flat_map(|p| p.sources.iter().flatten()) {
+                add(Kind::ConfigMap, projection.config_map.as_ref().map(|map| &map.name));
+                add(Kind::Secret, projection.secret.as_ref().map(|secret| &secret.name));
+            }
+        }
+        sources
     }
 
     /// The shared part, to change: it is copied first, so siblings are not touched.

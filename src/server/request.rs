@@ -1,6 +1,6 @@
 //! From an HTTP request to the API's: method, path, query, and the body in whatever encoding it has.
 
-use super::accept::Agreed;
+use super::accept::{Agreed, Encoding};
 use super::json::{self, Parsed};
 use super::{identity, limits, protobuf};
 use crate::apiserver::{ApiError, Method, Request};
@@ -36,6 +36,7 @@ pub async fn read(parts: &Parts, body: &mut Incoming, agreed: Agreed) -> Result<
         path: percent_decode(parts.uri.path(), false),
         query: query(parts.uri.query().unwrap_or("")),
         accept: agreed.form,
+        encoded: agreed.encoding == Encoding::Json,
         impersonate: identity::impersonation(&parts.headers),
         ..Request::default()
     };

@@ -5,6 +5,7 @@
 //! Does not: serve what runs on a node (`log`, `exec`, `attach`); the kubelets do.
 
 mod component_status;
+mod encode;
 mod filter;
 mod list_options;
 mod read;

@@ -3,7 +3,7 @@
 use super::list_options::{Continue, From, ListOptions, position};
 use super::{Filter, Target, respond};
 use crate::apiserver::tables::Rows;
-use crate::apiserver::{Accept, ApiError, ApiServer, FieldError, Request, Response, tables};
+use crate::apiserver::{Accept, ApiError, ApiServer, Body, FieldError, Request, Response, tables};
 use crate::object::{Object, meta::MetaExt};
 use serde_json::{Value, json};
 
@@ -80,7 +80,9 @@ impl ApiServer {
                 metadata["remainingItemCount"] = json!(remaining);
             }
         }
-        Ok(Response::ok(self.collection(request, target, &objects, metadata)))
+        let body = request.encoded.then(|| self.encoded(request, target, &objects, &metadata)).flatten();
+        let body = body.unwrap_or_else(|| Body::Json(self.collection(request, target, &objects, metadata)));
+        Ok(Response { body, ..Response::ok(Value::Null) })
     }
 
     pub(super) fn collection(

@@ -144,7 +144,8 @@ fn columns(kind: Kind) -> &'static [Column] {
     }
 }
 
-fn cells(object: &Object, now: SimTime) -> Vec<Value> {
+/// The cells of an object's row.
+pub fn cells(object: &Object, now: SimTime) -> Vec<Value> {
     let age = || age(object, now);
     match object {
         Object::Pod(o) => pod::cells(o, now),

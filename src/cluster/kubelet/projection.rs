@@ -5,7 +5,7 @@ use super::run::PodRun;
 use crate::apiserver::authentication::token::{self, Wanted};
 use crate::cluster::Cluster;
 use crate::cluster::workload::files::Tree;
-use crate::object::{Kind, Pod, meta::MetaExt};
+use crate::object::{Pod, meta::MetaExt};
 use k8s_openapi::api::core::v1::{ConfigMap, DownwardAPIVolumeFile, KeyToPath, Secret, Volume};
 use std::collections::BTreeMap;
 
@@ -20,30 +20,10 @@ pub(super) fn is_projected(volume: &Volume) -> bool {
         || volume.downward_api.is_some()
 }
 
-/// The objects that a volume is made of; `Pod` stands for the pod's own fields.
-pub(super) fn sources(volume: &Volume) -> Vec<(Kind, String)> {
-    let mut list = Vec::new();
-    if let Some(map) = &volume.config_map {
-        list.push((Kind::ConfigMap, map.name.clone()));
-    }
-    if let Some(secret) = &volume.secret {
-        list.push((Kind::Secret, secret.secret_name.clone().unwrap_or_default()));
-    }
-    if volume.downward_api.is_some() {
-        list.push((Kind::Pod, String::new()));
-    }
-    for source in volume.projected.iter().flat_map(|p| p.sources.iter().flatten()) {
-        if let Some(map) = &source.config_map {
-            list.push((Kind::ConfigMap, map.name.clone()));
-        }
-        if let Some(secret) = &source.secret {
-            list.push((Kind::Secret, secret.name.clone()));
-        }
-        if source.downward_api.is_some() {
-            list.push((Kind::Pod, String::new()));
-        }
-    }
-    list
+/// Whether a volume shows fields of its own pod.
+pub(super) fn shows_pod(volume: &Volume) -> bool {
+    let mut projections = volume.projected.iter().flat_map(|p| p.sources.iter().flatten());
+    volume.downward_api.is_some() || projections.any(|source| source.downward_api.is_some())
 }
 
 /// The files that a volume is made of.

@@ -8,7 +8,7 @@ use super::run::{NEVER, PodRun, Stage, spec_of};
 use super::{Context, notes, projection, timing, wake_pod};
 use crate::cluster::Cluster;
 use crate::cluster::workload::files::{EntryKind, Tree, normalize};
-use crate::object::{Kind, ObjectKey, ObjectName, Pod, SimTime, meta::MetaExt, pod::token_volume, quantity};
+use crate::object::{ObjectKey, ObjectName, Pod, SimTime, meta::MetaExt, pod::token_volume, quantity};
 use imbl::OrdMap;
 use k8s_openapi::api::core::v1::{HostPathVolumeSource, PersistentVolume, PersistentVolumeClaim, Volume};
 use std::sync::Arc;
@@ -241,19 +241,8 @@ pub(crate) fn token_tree(cluster: &Cluster, pod: &Pod, run: &PodRun) -> Tree {
 
 /// A `ConfigMap` or Secret has changed: pods that mount it follow after a while, each at its own moment.
 pub(super) fn source_changed(cluster: &mut Cluster, key: &ObjectKey) {
-    let mentions = |pod: &Pod| {
-        let volumes = pod.spec.volumes.iter().flatten();
-        let mut named = volumes.flat_map(projection::sources);
-        named.any(|(kind, name)| kind == key.kind && *name == *key.name.name)
-    };
-    let mut pods: Vec<(Arc<str>, ObjectName)> = Vec::new();
-    for pod in cluster.api.store.all_in::<Pod>(&key.name.namespace) {
-        if let Some(node) = &pod.spec.node_name
-            && mentions(pod)
-        {
-            pods.push((node.clone(), pod.object_name()));
-        }
-    }
+    let place = |pod: &Arc<Pod>| Some((pod.spec.node_name.clone()?, pod.object_name()));
+    let pods: Vec<_> = cluster.api.store.pods_of_source(key).filter_map(place).collect();
     for (node, name) in pods {
         refresh_soon(cluster, &node, &name);
     }
@@ -291,8 +280,7 @@ pub(super) fn refresh(cx: &mut Context, run: &mut PodRun) {
 
 /// Whether a change of the pod's labels or annotations shows in its files.
 pub(super) fn follows_metadata(pod: &Pod) -> bool {
-    let volumes = pod.spec.volumes.iter().flatten();
-    volumes.flat_map(projection::sources).any(|(kind, _)| kind == Kind::Pod)
+    pod.spec.volumes.iter().flatten().any(projection::shows_pod)
 }
 
 /// What an ended container says in its status: the file at `terminationMessagePath`, or the last of its log.
