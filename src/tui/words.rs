@@ -90,7 +90,7 @@ words! {
     DoneOf: "{} of {}", "{}/{}";
     Steps: "{} steps", "{}단계";
     StepOf: "{} of {}", "{}/{}";
-    QuestionOf: "question {} of {}", "문제 {}/{}";
+    QuestionOf: "question {}/{}", "문제 {}/{}";
     Questions: "{} questions", "{}문제";
     RightSoFar: "{} right", "정답 {}개";
     AllTopics: "All topics", "모든 주제";

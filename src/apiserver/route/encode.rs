@@ -39,12 +39,12 @@ impl ApiServer {
         objects: &[Object],
         metadata: &Value,
     ) -> Option<Body> {
-        let info = target.kind.info();
+        let info = target.asked.info();
         let bytes = match request.accept {
             // A kind without a Rust type is a value already.
-            _ if matches!(target.kind, Kind::Dynamic(_)) => return None,
+            _ if matches!(target.asked, Kind::Dynamic(_)) => return None,
             Accept::Discovery(_) => return None,
-            Accept::Table => self.encoded_table(target.kind, objects, Rows::of(request), metadata)?,
+            Accept::Table => self.encoded_table(target.asked, objects, Rows::of(request), metadata)?,
             Accept::Metadata => {
                 let head = json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
                 written(&head, "items", objects, ROW_BYTES, |object, out| {
@@ -58,7 +58,7 @@ impl ApiServer {
                 let named =
                     format!("{{\"apiVersion\":\"{}\",\"kind\":\"{}\",", info.api_version(), info.kind);
                 written(&head, "items", objects, OBJECT_BYTES, |object, out| {
-                    self.write_item(target.kind, object, &named, out)
+                    self.write_item(target.asked, object, &named, out)
                 })?
             }
         };

@@ -91,12 +91,17 @@ impl ApiServer {
             };
             return Err(ApiError::invalid(target.kind, object.name_str(), vec![cause]));
         }
+        let shown = || {
+            self.show(target.asked, self.find_target(target).ok()?)["metadata"].get("managedFields").cloned()
+        };
+        let given = if given.is_null() || shown().as_ref() == Some(&given) { Value::Null } else { given };
         let updated = self.replace(request, target, object, origin, &given)?;
         told.extend(warnings::of(&updated));
         Ok(Response { warnings: told, ..Response::ok(respond(self, request, target.asked, &updated)) })
     }
 
-    /// Puts an object in the place of the stored one, or its status, and writes down who did.
+    /// Puts an object in the place of the stored one, or its status, and writes down who did. `given` are the managed
+    /// fields that the client wants, if it wants others than there are.
     fn replace(
         &mut self,
         request: &Request,
@@ -106,11 +111,6 @@ impl ApiServer {
         given: &Value,
     ) -> Result<Object, ApiError> {
         let old = self.find_target(target)?.clone();
-        let given = if self.show(target.asked, &old)["metadata"]["managedFields"] == *given {
-            &Value::Null
-        } else {
-            given
-        };
         let mut object = object;
         let subresource = target.subresource.as_deref();
         self.write_signing_request(&mut object, &old, subresource, origin)?;
@@ -168,12 +168,20 @@ impl ApiServer {
             return Err(invalid_options("PatchOptions", cause));
         }
         let old = self.find_target(target)?.clone();
-        let patched =
-            patch::apply(target.asked, &self.show(target.asked, &old), body, &request.content_type)?;
+        let shown = self.show(target.asked, &old);
+        let mut patched = patch::apply(target.asked, &shown, body, &request.content_type)?;
         let whole = patched.clone();
+        let managed = |value: &Value| value.get("metadata").and_then(|m| m.get("managedFields")).cloned();
+        let given = managed(&patched).filter(|given| managed(&shown).as_ref() != Some(given));
+        if given.is_none()
+            && let Some(Value::Object(metadata)) = patched.get_mut("metadata")
+        {
+            metadata.remove("managedFields"); // they stay, and need not be read
+        }
         let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
-        let (updated, warnings) = self.write_patched(request, target, patched, &shown, origin)?;
+        let given = given.unwrap_or_default();
+        let (updated, warnings) = self.write_patched(request, target, patched, &given, &shown, origin)?;
         Ok(Response { warnings, ..Response::ok(respond(self, request, target.asked, &updated)) })
     }
 
@@ -221,15 +229,15 @@ impl ApiServer {
         request: &Request,
         target: &Target,
         patched: Value,
+        given: &Value,
         shown: &dyn Fn() -> String,
         origin: &Origin,
     ) -> Result<(Object, Vec<String>), ApiError> {
-        let given = patched["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
             self.decode_patched(target.asked, patched, shown, FieldValidation::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
-        let updated = self.replace(request, target, object, origin, &given)?;
+        let updated = self.replace(request, target, object, origin, given)?;
         told.extend(warnings::of(&updated));
         Ok((updated, told))
     }
