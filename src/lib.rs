@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cli → tui, server, session, standalone;  server → session, client;  tui → session;  session → course, shell;  course → client;  shell → kubectl, posix
-//! standalone → kubectl → client → cluster → apiserver → object;   cluster → posix;   yaml beside them all
+//! standalone → kubectl → client → cluster → apiserver → object;   cluster → posix;   yaml and difference beside them all
 //! ```
 //!
 //! `tests/tidy.rs` holds the arrows. `ARCHITECTURE.md` says why they are so.
@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 pub mod cluster;
 pub mod course;
+pub mod difference;
 pub mod headless;
 pub mod kubectl;
 pub mod object;

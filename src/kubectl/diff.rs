@@ -10,6 +10,7 @@ use super::resource::{self, Bare, Info, Target};
 use super::write::flags::{FIELD_MANAGER, FILES, SELECTOR};
 use super::write::{self, DryRun, LAST_APPLIED, Patch};
 use crate::apiserver::Request;
+use crate::difference;
 use crate::yaml;
 use serde_json::{Value, json};
 
@@ -112,12 +113,7 @@ fn show(call: &Call, info: &Info, live: Option<&Value>, merged: &Value) -> bool 
     let (left, right) = (format!("/tmp/LIVE-1/{file}"), format!("/tmp/MERGED-1/{file}"));
     let now = call.env.client.now().to_api().0.strftime("%Y-%m-%d %H:%M:%S.%9f +0000").to_string();
     call.line(format!("diff -u -N {left} {right}"));
-    let diff = similar::TextDiff::from_lines(&old, &new);
-    let text = diff
-        .unified_diff()
-        .context_radius(3)
-        .header(&format!("{left}\t{now}"), &format!("{right}\t{now}"))
-        .to_string();
-    call.print(text);
+    let hunks = difference::unified(&old, &new, 3);
+    call.print(format!("--- {left}\t{now}\n+++ {right}\t{now}\n{hunks}"));
     true
 }

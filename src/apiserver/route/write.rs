@@ -181,7 +181,12 @@ impl ApiServer {
         let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
         let given = given.unwrap_or_default();
-        let (updated, warnings) = self.write_patched(request, target, patched, &given, &shown, origin)?;
+        let Decoded { mut object, mut warnings } =
+            self.decode_patched(target.asked, patched, &shown, FieldValidation::of(request))?;
+        check_namespace(&mut object, target)?;
+        check_name(&object, target)?;
+        let updated = self.replace(request, target, object, origin, &given)?;
+        warnings.extend(warnings::of(&updated));
         Ok(Response { warnings, ..Response::ok(respond(self, request, target.asked, &updated)) })
     }
 
@@ -222,24 +227,6 @@ impl ApiServer {
         let stored = self.store.get(&key).filter(|_| !trial).unwrap_or(&stored);
         let shown = Response::ok(respond(self, request, target.asked, stored));
         Ok(Response { status, warnings: told, ..shown })
-    }
-
-    fn write_patched(
-        &mut self,
-        request: &Request,
-        target: &Target,
-        patched: Value,
-        given: &Value,
-        shown: &dyn Fn() -> String,
-        origin: &Origin,
-    ) -> Result<(Object, Vec<String>), ApiError> {
-        let Decoded { mut object, warnings: mut told } =
-            self.decode_patched(target.asked, patched, shown, FieldValidation::of(request))?;
-        check_namespace(&mut object, target)?;
-        check_name(&object, target)?;
-        let updated = self.replace(request, target, object, origin, given)?;
-        told.extend(warnings::of(&updated));
-        Ok((updated, told))
     }
 
     /// `DELETE` of an object.

@@ -2,6 +2,7 @@
 //!
 //! Always holds: fields stand in the order of the server's internal structs, absent ones as Go's zero values.
 
+use crate::difference;
 use k8s_openapi::api::batch::v1::SuccessPolicy;
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec, SecurityContext, Toleration,
@@ -284,12 +285,12 @@ const POD: &[Field] = &[
 pub fn claim_spec(old: &PersistentVolumeClaimSpec, new: &PersistentVolumeClaimSpec) -> String {
     let dump =
         |spec: &PersistentVolumeClaimSpec| dump(&serde_json::to_value(spec).unwrap_or(Value::Null), CLAIM);
-    unified(&dump(old), &dump(new))
+    difference::unified(&dump(old), &dump(new), 3)
 }
 
 /// The diff of two pods' specs.
 pub fn pod_spec(old: &PodSpec, new: &PodSpec) -> String {
-    unified(&dump(&internal(old), POD), &dump(&internal(new), POD))
+    difference::unified(&dump(&internal(old), POD), &dump(&internal(new), POD), 3)
 }
 
 /// A pod's spec as the server's own types have it: what a pod shares with its host is in the security context.
@@ -410,13 +411,4 @@ fn plain(text: &mut String, value: &Value, depth: usize) {
     let pretty = String::from_utf8_lossy(&bytes).into_owned();
     let prefix = format!("\n{}", " ".repeat(depth));
     text.push_str(&pretty.replace('\n', &prefix));
-}
-
-fn unified(old: &str, new: &str) -> String {
-    let diff = similar::TextDiff::from_lines(old, new);
-    let mut text = String::new();
-    for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
-        let _ = write!(text, "{hunk}");
-    }
-    text
 }

@@ -1,9 +1,10 @@
-//! diff: the differences of two files, plain or unified, by the `similar` crate.
+//! diff: the differences of two files, plain or unified, as `difference.rs` finds them.
 //!
 //! Always holds: status 0 same, 1 different, 2 trouble.
 
 use super::{Inputs, Io, Known, Tool, Whole, lossy};
-use similar::{DiffOp, TextDiff};
+use crate::difference;
+use similar::DiffOp;
 
 pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> {
     let known = Known {
@@ -80,15 +81,12 @@ pub(super) fn start(args: &[String], io: &mut Io) -> Result<Box<dyn Tool>, i32> 
 
 fn unified(left: &[u8], right: &[u8], context: usize) -> String {
     let (left, right) = (lossy(left), lossy(right));
-    let diff = TextDiff::from_lines(left.as_str(), right.as_str());
-    diff.unified_diff().context_radius(context).to_string()
+    difference::unified(&left, &right, context)
 }
 
 fn plain(left: &[u8], right: &[u8]) -> String {
     let (left, right) = (lossy(left), lossy(right));
-    let diff = TextDiff::from_lines(left.as_str(), right.as_str());
-    let (a, b): (Vec<&str>, Vec<&str>) =
-        (left.split_inclusive('\n').collect(), right.split_inclusive('\n').collect());
+    let (a, b) = (difference::lines(&left), difference::lines(&right));
     let range = |start: usize, len: usize| {
         if len <= 1 { (start + len.min(1)).to_string() } else { format!("{},{}", start + 1, start + len) }
     };
@@ -102,8 +100,8 @@ fn plain(left: &[u8], right: &[u8]) -> String {
             }
         }
     };
-    for op in diff.ops() {
-        match *op {
+    for op in difference::operations(&left, &right) {
+        match op {
             DiffOp::Equal { .. } => {}
             DiffOp::Delete { old_index, old_len, new_index } => {
                 made.push_str(&format!("{}d{new_index}\n", range(old_index, old_len)));
