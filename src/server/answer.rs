@@ -99,3 +99,42 @@ fn add_warnings(answer: &mut Answer, warnings: &[String]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::apiserver::{Accept, Body, Cause, Request, User};
+    use crate::cluster::{Cluster, Config};
+    use crate::object::SECOND;
+    use serde_json::Value;
+
+    #[test]
+    fn a_list_over_the_wire_is_the_list_in_process() {
+        let mut cluster = Cluster::new(Config::default());
+        crate::session::settle(&mut cluster, 600 * SECOND);
+        let paths = [
+            "/api/v1/pods",
+            "/api/v1/nodes",
+            "/apis/apps/v1/deployments",
+            "/api/v1/namespaces/none/services",
+        ];
+        for path in paths {
+            for accept in [Accept::Json, Accept::Table, Accept::Metadata] {
+                for carries in ["", "None", "Object"] {
+                    let plain = Request { accept, ..Request::get(path) }.param("includeObject", carries);
+                    let wire = Request { encoded: true, ..plain.clone() };
+                    let mut value =
+                        cluster.request(&plain, &User::admin(), Cause::Command(1)).value().clone();
+                    for item in value.get_mut("items").and_then(Value::as_array_mut).into_iter().flatten() {
+                        if let (Value::Object(item), Accept::Json) = (item, accept) {
+                            item.remove("kind");
+                            item.remove("apiVersion");
+                        }
+                    }
+                    let response = cluster.request(&wire, &User::admin(), Cause::Command(1));
+                    let Body::Bytes { bytes, .. } = response.body else { panic!("{path} is not encoded") };
+                    assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), value, "{path} {accept:?}");
+                }
+            }
+        }
+    }
+}
