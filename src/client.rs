@@ -163,11 +163,12 @@ impl Client {
         cluster.borrow_mut().request(request, user, Cause::Command(self.command.get()))
     }
 
-    /// Creates an object of a built-in kind from its manifest. Answers how kubectl names it.
+    /// Creates an object of a built-in kind from its manifest. Answers how kubectl names it, and whether it is new: one that
+    /// is there already stays as it is.
     ///
     /// # Errors
     /// Why the cluster refuses it, in a sentence.
-    pub fn create_now(&self, object: serde_json::Value) -> Result<String, String> {
+    pub fn create_now(&self, object: serde_json::Value) -> Result<(String, bool), String> {
         let text = |value: &serde_json::Value| value.as_str().unwrap_or("").to_owned();
         let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
         let Some(found) = Kind::find(&version, &kind) else {
@@ -180,7 +181,12 @@ impl Client {
         let path = format!("{root}/{version}{place}/{}", info.plural);
         let named = format!("{}/{}", info.singular_resource(), text(&object["metadata"]["name"]));
         let response = self.request_now(&Request::with_body(Method::Post, path, object));
-        if response.is_success() { Ok(named) } else { Err(text(&response.value()["message"])) }
+        let there = response.status == 409;
+        if there || response.is_success() {
+            Ok((named, !there))
+        } else {
+            Err(text(&response.value()["message"]))
+        }
     }
 
     /// A client of a copy of the cluster: what happens there is not seen here.

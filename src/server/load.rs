@@ -55,5 +55,9 @@ fn create_all(session: &mut Session, object: Value) -> Result<()> {
         let items = object["items"].as_array().cloned().unwrap_or_default();
         return items.into_iter().try_for_each(|item| create_all(session, item));
     }
-    session.client().create_now(object).map(drop).map_err(|why| anyhow!("{why}"))
+    match session.client().create_now(object) {
+        Ok((_, true)) => Ok(()),
+        Ok((name, false)) => bail!("{name} is there already"),
+        Err(why) => bail!(why),
+    }
 }

@@ -252,7 +252,8 @@ fn addon(words: &[&str], view: &mut View) -> i32 {
     let mut status = 0;
     for object in objects {
         match view.client.create_now(object) {
-            Ok(name) => view.streams.print(&format!("{name} created\n")),
+            Ok((name, true)) => view.streams.print(&format!("{name} created\n")),
+            Ok((name, false)) => view.streams.print(&format!("{name} unchanged\n")),
             Err(why) => {
                 view.streams.error(&format!("dojo: {why}\n"));
                 status = 1;
