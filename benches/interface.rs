@@ -61,7 +61,11 @@ impl Program {
 
     /// Waits until nothing more comes. Answers when there was something to read on the screen, and when it was whole.
     fn first_frame(&mut self) -> (Duration, Duration) {
-        let mut terminal = vt100::Parser::new(SIZE.rows, SIZE.cols, 0);
+        let mut terminal = vt100::Parser::new(
+            SIZE.rows.try_into().expect("rows"),
+            SIZE.cols.try_into().expect("columns"),
+            0,
+        );
         let (mut first, mut whole) = (None, Duration::ZERO);
         loop {
             match self.output.recv_timeout(Duration::from_millis(500)) {

@@ -4,10 +4,11 @@ use super::collection::Collection;
 use super::format::{self, Trust};
 use super::heading::{self, Heading, Tag};
 use super::model::{Lesson, Question};
-use include_dir::{Dir, include_dir};
-use std::sync::Arc;
+use std::io::Read;
+use std::sync::{Arc, OnceLock};
 
-static BUILT_IN: Dir = include_dir!("$CARGO_MANIFEST_DIR/lessons");
+/// The lessons as `build.rs` packs them.
+static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lessons.deflate"));
 
 /// Lessons and questions to choose from.
 #[derive(Clone, Debug, Default)]
@@ -76,23 +77,20 @@ impl From<Collection> for Library {
 
 /// The files built in, by name and text, in the order of their names.
 pub(super) fn built_in_files() -> impl Iterator<Item = (String, &'static str)> {
-    let mut files = Vec::new();
-    collect(&BUILT_IN, &mut files);
-    files.sort();
-    files.into_iter()
-}
-
-fn collect(dir: &Dir<'static>, files: &mut Vec<(String, &'static str)>) {
-    for file in dir.files() {
-        let path = file.path();
-        if let (Some("yaml"), Some(text)) = (path.extension().and_then(|e| e.to_str()), file.contents_utf8())
-        {
-            files.push((format!("lessons/{}", path.display()), text));
-        }
-    }
-    for dir in dir.dirs() {
-        collect(dir, files);
-    }
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let text = TEXT.get_or_init(|| {
+        let mut text = String::new();
+        // What this program packed itself can be read.
+        let _ = flate2::read::DeflateDecoder::new(PACKED).read_to_string(&mut text);
+        text
+    });
+    let (heads, mut rest) = text.split_once("\n\n").unwrap_or_default();
+    heads.lines().filter_map(move |head| {
+        let (name, length) = head.rsplit_once(' ')?;
+        let (text, after) = rest.split_at_checked(length.parse().ok()?)?;
+        rest = after;
+        Some((name.to_owned(), text))
+    })
 }
 
 #[cfg(test)]
