@@ -105,11 +105,6 @@ impl School {
         self.notices[told..].to_vec()
     }
 
-    /// The lessons and questions.
-    pub fn library(&self) -> &Library {
-        &self.library
-    }
-
     /// The lessons, as a list shows them.
     pub fn lessons(&self, language: Language) -> Vec<LessonCard> {
         self.library.lessons.iter().map(|heading| self.card(heading, language)).collect()

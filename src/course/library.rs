@@ -17,8 +17,8 @@ pub struct Library {
     pub lessons: Vec<Heading>,
     /// The questions, in the order of their files.
     pub questions: Vec<Tag>,
-    /// Those of a folder, which were read whole; what is not here is built in.
-    whole: Collection,
+    /// Those of a folder, which were read whole; `None` for what is built in.
+    folder: Option<Collection>,
 }
 
 impl Library {
@@ -38,16 +38,15 @@ impl Library {
 
     /// The lesson of this id.
     pub fn lesson(&self, id: &str) -> Option<Arc<Lesson>> {
-        let here = self.whole.lessons.iter().find(|l| l.item.id == id);
-        here.map(|l| l.item.clone()).or_else(|| {
-            self.lessons.iter().find(|l| l.id == id)?;
-            let mut files = built_in_files().filter(|(file, _)| !heading::is_quiz(file));
-            let (file, text) = files.find(|(_, text)| Heading::skim(text).is_some_and(|h| h.id == id))?;
-            Some(format::lesson(&file, text, Trust::Proved, &mut Vec::new())?.item)
-        })
+        if let Some(folder) = &self.folder {
+            return folder.lessons.iter().map(|l| &l.item).find(|l| l.id == id).cloned();
+        }
+        let mut files = built_in_files().filter(|(file, _)| !heading::is_quiz(file));
+        let (file, text) = files.find(|(_, text)| Heading::skim(text).is_some_and(|h| h.id == id))?;
+        Some(format::lesson(&file, text, Trust::Proved, &mut Vec::new())?.item)
     }
 
-    /// How many questions a topic has; an empty one stands for all.
+    /// The tags of a topic's questions; those of all for an empty one.
     pub fn tags<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Tag> {
         self.questions.iter().filter(move |q| topic.is_empty() || q.topic == topic)
     }
@@ -55,8 +54,8 @@ impl Library {
     /// The questions of a topic; all of them for an empty one.
     pub fn topic(&self, topic: &str) -> Vec<Arc<Question>> {
         let wanted = |q: &Arc<Question>| topic.is_empty() || q.topic == topic;
-        if self.questions.is_empty() || !self.whole.questions.is_empty() {
-            return self.whole.questions.iter().map(|q| q.item.clone()).filter(wanted).collect();
+        if let Some(folder) = &self.folder {
+            return folder.questions.iter().map(|q| q.item.clone()).filter(wanted).collect();
         }
         let files = built_in_files().filter(|(file, text)| {
             heading::is_quiz(file) && (topic.is_empty() || Tag::skim(text).iter().any(|t| t.topic == topic))
@@ -68,10 +67,10 @@ impl Library {
 }
 
 impl From<Collection> for Library {
-    fn from(whole: Collection) -> Self {
-        let lessons = whole.lessons.iter().map(|l| Heading::of(&l.item)).collect();
-        let questions = whole.questions.iter().map(|q| Tag::of(&q.item)).collect();
-        Self { lessons, questions, whole }
+    fn from(folder: Collection) -> Self {
+        let lessons = folder.lessons.iter().map(|l| Heading::of(&l.item)).collect();
+        let questions = folder.questions.iter().map(|q| Tag::of(&q.item)).collect();
+        Self { lessons, questions, folder: Some(folder) }
     }
 }
 
