@@ -175,6 +175,11 @@ impl Store {
         self.table(key.kind).get(&key.name)
     }
 
+    /// The name that the store itself keeps, if the object is there: holding on to it takes no memory of its own.
+    pub fn own_name(&self, key: &ObjectKey) -> Option<ObjectName> {
+        self.table(key.kind).get_key_value(&key.name).map(|(name, _)| name.clone())
+    }
+
     /// The typed object, if it is there.
     pub fn fetch<T: Resource>(&self, name: &ObjectName) -> Option<&Arc<T>> {
         self.table(T::KIND).get(name).and_then(T::from_object)

@@ -248,7 +248,7 @@ kinds! {
     PersistentVolume: core::PersistentVolume, "", "v1", "persistentvolumes", "persistentvolume", &["pv"], false, &[], &["status"];
     PersistentVolumeClaim: core::PersistentVolumeClaim, "", "v1", "persistentvolumeclaims", "persistentvolumeclaim", &["pvc"], true, &[], &["status"];
     ServiceAccount: core::ServiceAccount, "", "v1", "serviceaccounts", "serviceaccount", &["sa"], true, &[], &["token"];
-    Event: core::Event, "", "v1", "events", "event", &["ev"], true, &[], &[];
+    Event: super::Event, "", "v1", "events", "event", &["ev"], true, &[], &[];
     LimitRange: core::LimitRange, "", "v1", "limitranges", "limitrange", &["limits"], true, &[], &[];
     ResourceQuota: core::ResourceQuota, "", "v1", "resourcequotas", "resourcequota", &["quota"], true, &[], &["status"];
     ReplicationController: core::ReplicationController, "", "v1", "replicationcontrollers", "replicationcontroller", &["rc"], true, &["all"], &["status", "scale"];

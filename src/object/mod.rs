@@ -4,6 +4,7 @@
 //! Does not: validate, default or store anything; that is `apiserver`'s.
 
 pub mod dynamic;
+pub mod event;
 pub mod hash;
 pub mod kinds;
 pub mod meta;
@@ -14,6 +15,7 @@ pub mod selector;
 pub mod time;
 
 pub use dynamic::{DynamicKind, DynamicObject, KindTable};
+pub use event::Event;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 pub use kinds::{Kind, KindInfo, Object, Resource};
 pub use pod::{Pod, PodSpec};

@@ -2,7 +2,12 @@
 
 use super::Target;
 use crate::apiserver::{ApiError, Request, convert};
-use crate::object::{Kind, Object, meta::MetaExt, selector::Selector};
+use crate::object::{
+    Kind, Object,
+    event::{Event, Word},
+    meta::MetaExt,
+    selector::Selector,
+};
 
 /// Which objects a list, a watch or a collection's deletion is about.
 #[derive(Clone, Debug, Default)]
@@ -166,7 +171,7 @@ fn field(object: &Object, path: &str) -> String {
     }
 }
 
-fn event_field(event: &k8s_openapi::api::core::v1::Event, path: &str) -> String {
+fn event_field(event: &Event, path: &str) -> String {
     let object = &event.involved_object;
     match path {
         "involvedObject.kind" => text(object.kind.as_ref()),
@@ -176,15 +181,19 @@ fn event_field(event: &k8s_openapi::api::core::v1::Event, path: &str) -> String 
         "involvedObject.apiVersion" => text(object.api_version.as_ref()),
         "involvedObject.resourceVersion" => text(object.resource_version.as_ref()),
         "involvedObject.fieldPath" => text(object.field_path.as_ref()),
-        "reason" => text(event.reason.as_ref()),
-        "reportingComponent" => text(event.reporting_component.as_ref()),
-        "type" => text(event.type_.as_ref()),
+        "reason" => word(event.reason.as_ref()),
+        "reportingComponent" => word(event.reporting_component.as_ref()),
+        "type" => word(event.type_.as_ref()),
         "source" => {
-            let source = event.source.as_ref().and_then(|s| s.component.clone()).unwrap_or_default();
-            if source.is_empty() { text(event.reporting_component.as_ref()) } else { source }
+            let source = word(event.source.as_ref().and_then(|s| s.component.as_ref()));
+            if source.is_empty() { word(event.reporting_component.as_ref()) } else { source }
         }
         _ => String::new(),
     }
+}
+
+fn word(value: Option<&Word>) -> String {
+    value.map(|v| v.clone().into_owned()).unwrap_or_default()
 }
 
 fn text(value: Option<&String>) -> String {

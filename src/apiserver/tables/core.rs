@@ -1,8 +1,8 @@
 //! Rows of nodes, namespaces and events.
 
 use super::{AGE, Column, NAME, human_duration, name, none_if_empty, since, text, wide};
-use crate::object::{SimTime, meta::MetaExt};
-use k8s_openapi::api::core::v1::{Event, Namespace, Node};
+use crate::object::{Event, SimTime, meta::MetaExt};
+use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -120,10 +120,9 @@ pub fn event(o: &Event, now: SimTime) -> Vec<Value> {
 
 fn source(event: &Event) -> String {
     let given = event.source.clone().unwrap_or_default();
-    let or = |a: Option<String>, b: Option<&String>| {
-        a.filter(|t| !t.is_empty()).or_else(|| b.cloned()).unwrap_or_default()
-    };
-    let component = or(given.component, event.reporting_component.as_ref());
-    let host = or(given.host, event.reporting_instance.as_ref());
-    if host.is_empty() { component } else { format!("{component}, {host}") }
+    let component = given.component.as_deref().filter(|t| !t.is_empty());
+    let component = component.or(event.reporting_component.as_deref()).unwrap_or("");
+    let host = given.host.as_deref().filter(|t| !t.is_empty());
+    let host = host.or(event.reporting_instance.as_deref()).unwrap_or("");
+    if host.is_empty() { component.to_owned() } else { format!("{component}, {host}") }
 }

@@ -1,8 +1,8 @@
 //! Validation of events. What comes by `events.k8s.io` has more to keep to than what comes by core.
 
 use super::{Errors, Path, names};
+use crate::object::event::{Event, Source};
 use crate::object::meta::MetaExt;
-use k8s_openapi::api::core::v1::{Event, EventSource};
 
 const NAME_LIMIT: usize = 128;
 const NOTE_LIMIT: usize = 1024;
@@ -10,7 +10,6 @@ const NOTE_LIMIT: usize = 1024;
 /// What every event must keep to.
 pub fn event(o: &Event, errors: &mut Errors) {
     let (own, of) = (o.namespace_str(), o.involved_object.namespace.as_deref().unwrap_or(""));
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let agrees = match (o.event_time.is_some(), of) {
         (false, "") => own.is_empty() || own == "default",
         (false, _) => own == of,
@@ -24,19 +23,20 @@ pub fn event(o: &Event, errors: &mut Errors) {
     if o.event_time.is_none() {
         return;
     }
-    let controller = text(&o.reporting_component);
+    let controller = o.reporting_component.as_deref().unwrap_or("");
     let path = Path::new("reportingController");
-    errors.needed(path, &controller);
-    errors.all(path, &controller, names::qualified(&controller));
+    errors.needed(path, controller);
+    errors.all(path, controller, names::qualified(controller));
     for (field, value) in [
-        ("reportingInstance", text(&o.reporting_instance)),
-        ("action", text(&o.action)),
-        ("reason", text(&o.reason)),
+        ("reportingInstance", o.reporting_instance.as_deref()),
+        ("action", o.action.as_deref()),
+        ("reason", o.reason.as_deref()),
     ] {
-        errors.needed(Path::new(field), &value);
-        at_most(field, &value, NAME_LIMIT, errors);
+        let value = value.unwrap_or("");
+        errors.needed(Path::new(field), value);
+        at_most(field, value, NAME_LIMIT, errors);
     }
-    at_most("message", &text(&o.message), NOTE_LIMIT, errors);
+    at_most("message", o.message.as_deref().unwrap_or(""), NOTE_LIMIT, errors);
 }
 
 fn at_most(field: &'static str, value: &str, limit: usize, errors: &mut Errors) {
@@ -57,7 +57,7 @@ pub fn create_strictly(o: &Event, errors: &mut Errors) {
     if !matches!(kind, "Normal" | "Warning") {
         errors.invalid(Path::new("type"), "", format!("has invalid value: {kind}"));
     }
-    let source = o.source.as_ref().is_some_and(|s| *s != EventSource::default());
+    let source = o.source.as_ref().is_some_and(|s| *s != Source::default());
     for (field, there) in [
         ("firstTimestamp", o.first_timestamp.is_some()),
         ("lastTimestamp", o.last_timestamp.is_some()),
@@ -75,13 +75,13 @@ pub fn update_strictly(new: &Event, old: &Event, errors: &mut Errors) {
     if new.series != old.series {
         series(new, errors);
     }
-    errors.immutable(Path::new("involvedObject"), &new.involved_object, &old.involved_object);
+    errors.immutable(Path::new("involvedObject"), &*new.involved_object, &*old.involved_object);
     errors.immutable(Path::new("reason"), &new.reason, &old.reason);
     errors.immutable(Path::new("message"), &new.message, &old.message);
     errors.immutable(
         Path::new("source"),
-        &new.source.clone().unwrap_or_default(),
-        &old.source.clone().unwrap_or_default(),
+        &new.source.clone().unwrap_or_default().to_api(),
+        &old.source.clone().unwrap_or_default().to_api(),
     );
     errors.immutable(Path::new("firstTimestamp"), &new.first_timestamp, &old.first_timestamp);
     errors.immutable(Path::new("lastTimestamp"), &new.last_timestamp, &old.last_timestamp);
@@ -92,7 +92,11 @@ pub fn update_strictly(new: &Event, old: &Event, errors: &mut Errors) {
     errors.immutable(Path::new("related"), &new.related, &old.related);
     let controller = Path::new("reportingController");
     errors.immutable(controller, &new.reporting_component, &old.reporting_component);
-    errors.immutable(Path::new("reportingInstance"), &new.reporting_instance, &old.reporting_instance);
+    errors.immutable(
+        Path::new("reportingInstance"),
+        &new.reporting_instance.as_deref(),
+        &old.reporting_instance.as_deref(),
+    );
 }
 
 fn series(o: &Event, errors: &mut Errors) {

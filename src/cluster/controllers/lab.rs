@@ -4,7 +4,7 @@
 use crate::apiserver::{Cause, DeleteOptions, Origin, Part};
 use crate::cluster::{Cluster, Config, origin};
 use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SimTime, meta::MetaExt};
-use k8s_openapi::api::core::v1::{Event, PodCondition};
+use k8s_openapi::api::core::v1::PodCondition;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -141,12 +141,12 @@ impl Lab {
 
     /// The events about objects of a kind, in the order in which they were first recorded.
     pub fn events(&self, kind: &str) -> Vec<String> {
-        let mut events = self.all::<Event>();
+        let mut events = self.all::<crate::object::Event>();
         events.retain(|e| e.involved_object.kind.as_deref() == Some(kind));
         events.sort_by_key(|e| {
             e.metadata.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok()).unwrap_or(0)
         });
-        let text = |e: &Arc<Event>| {
+        let text = |e: &Arc<crate::object::Event>| {
             let (reason, message) = (e.reason.clone(), e.message.clone());
             format!("{}: {}", reason.unwrap_or_default(), message.unwrap_or_default())
         };

@@ -7,7 +7,9 @@
 
 use super::Note;
 use crate::object::{ObjectName, SECOND, SimTime, hash};
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
+use k8s_openapi::api::core::v1::ObjectReference;
+use std::sync::Arc;
 
 /// How many different messages make a group (`defaultAggregateMaxEvents`).
 const GROUP_MESSAGES: usize = 10;
@@ -44,15 +46,35 @@ pub struct Seen {
 /// The messages of one reason about an object.
 #[derive(Clone, Debug)]
 struct Group {
-    messages: OrdSet<u64>,
+    /// In order; seldom more than one, and never more than [`GROUP_MESSAGES`].
+    messages: Box<[u64]>,
     last: SimTime,
 }
 
-/// A token bucket, in nanoseconds of [`REFILL`].
-#[derive(Clone, Copy, Debug)]
+impl Group {
+    /// Takes a message in; `true` when it is one of too many different ones.
+    fn add(&mut self, message: u64, now: SimTime) -> bool {
+        self.last = now;
+        let mut messages = std::mem::take(&mut self.messages).into_vec();
+        if let Err(place) = messages.binary_search(&message) {
+            messages.insert(place, message);
+        }
+        let many = messages.len() >= GROUP_MESSAGES;
+        if many {
+            messages.remove(0);
+        }
+        self.messages = messages.into_boxed_slice();
+        many
+    }
+}
+
+/// A token bucket of a source and an object, in nanoseconds of [`REFILL`].
+#[derive(Clone, Debug)]
 struct Bucket {
     left: u64,
     at: SimTime,
+    /// The object, as the newest event knows it.
+    about: Arc<ObjectReference>,
 }
 
 /// What is to be written.
@@ -64,20 +86,18 @@ pub struct Observed {
     pub seen: Seen,
     /// Its text, when it stands for several.
     pub combined: Option<String>,
+    /// What it is about, shared with the events before.
+    pub about: Arc<ObjectReference>,
 }
 
 impl Correlator {
     /// Takes an event in. `None` when it is not to be written.
     pub fn observe(&mut self, note: &Note, now: SimTime) -> Option<Observed> {
         let (whole, similar, source) = keys(note);
-        let mut group = self.groups.get(&similar).cloned().filter(|g| now.since(g.last) <= GROUP_FORGET);
-        let group = group.get_or_insert_with(|| Group { messages: OrdSet::new(), last: now });
-        group.messages.insert(hash::fnv64a(note.message.as_bytes()));
-        group.last = now;
-        let many = group.messages.len() >= GROUP_MESSAGES;
-        if many && let Some(one) = group.messages.get_min().copied() {
-            group.messages.remove(&one);
-        }
+        let fresh = |g: &Group| now.since(g.last) <= GROUP_FORGET;
+        let mut group = self.groups.get(&similar).filter(|g| fresh(g)).cloned();
+        let group = group.get_or_insert_with(|| Group { messages: Box::default(), last: now });
+        let many = group.add(hash::fnv64a(note.message.as_bytes()), now);
         self.groups.insert(similar, group.clone());
         let (key, combined) = if many {
             (similar, Some(format!("(combined from similar events): {}", note.message)))
@@ -89,7 +109,8 @@ impl Correlator {
         seen.count = seen.count.saturating_add(1);
         seen.last = now;
         self.seen.insert(key, seen.clone());
-        self.accept(source, now).then_some(Observed { key, seen, combined })
+        let about = self.accept(source, &note.regarding, now)?;
+        Some(Observed { key, seen, combined, about })
     }
 
     /// The event is written under this name.
@@ -99,13 +120,19 @@ impl Correlator {
         }
     }
 
-    fn accept(&mut self, source: u64, now: SimTime) -> bool {
+    /// What the event is about, if one more of its source is accepted.
+    fn accept(&mut self, source: u64, about: &ObjectReference, now: SimTime) -> Option<Arc<ObjectReference>> {
         let full = BURST * REFILL;
-        let bucket = self.buckets.get(&source).copied().unwrap_or(Bucket { left: full, at: now });
-        let left = bucket.left.saturating_add(now.since(bucket.at)).min(full);
+        let bucket = self.buckets.get(&source);
+        let left = bucket.map_or(full, |b| b.left.saturating_add(now.since(b.at)).min(full));
+        let about = match bucket {
+            Some(bucket) if *bucket.about == *about => bucket.about.clone(),
+            _ => Arc::new(about.clone()),
+        };
         let accepted = left >= REFILL;
-        self.buckets.insert(source, Bucket { left: if accepted { left - REFILL } else { left }, at: now });
-        accepted
+        let left = if accepted { left - REFILL } else { left };
+        self.buckets.insert(source, Bucket { left, at: now, about: about.clone() });
+        accepted.then_some(about)
     }
 
     /// Forgets what can no longer make a difference.
@@ -142,7 +169,6 @@ fn keys(note: &Note) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::core::v1::ObjectReference;
 
     fn note(message: &str) -> Note {
         let regarding = ObjectReference { name: Some("p".to_owned()), ..ObjectReference::default() };

@@ -7,9 +7,10 @@ use correlator::Correlator;
 
 use super::{Cluster, Wake};
 use crate::apiserver::{ApiServer, DeleteOptions, Origin};
+use crate::object::event::{Event, Source};
 use crate::object::{Kind, Object, ObjectKey, ObjectName, Resource, SECOND, hash, meta::MetaExt};
 use imbl::OrdMap;
-use k8s_openapi::api::core::v1::{Event, EventSeries, EventSource, ObjectReference};
+use k8s_openapi::api::core::v1::{EventSeries, ObjectReference};
 use std::sync::Arc;
 
 /// How long an event lives, in seconds (`--event-ttl` of the API server).
@@ -135,7 +136,7 @@ impl Recorder {
             api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false)
         } else {
             // One whose hour was over goes on counting.
-            let mut event = new_event(note, api);
+            let mut event = new_event(note, observed.about, api);
             event.count = Some(seen.count);
             event.first_timestamp = Some(seen.first.to_api());
             if observed.combined.is_some() {
@@ -144,8 +145,10 @@ impl Recorder {
             api.create(event.into_object(), origin, false)
         };
         // An event that cannot be written is lost, as with the real recorder: its namespace may be going.
-        if let Ok(event) = outcome {
-            self.correlator.written(observed.key, event.name());
+        if let Ok(event) = outcome
+            && let Some(name) = api.store.own_name(&event.key())
+        {
+            self.correlator.written(observed.key, name);
         }
     }
 
@@ -153,8 +156,11 @@ impl Recorder {
     fn in_series(&mut self, api: &mut ApiServer, note: &Note, action: &str, origin: &Origin) {
         let key = series_key(note, action);
         let Some(event) = self.series.get(&key).and_then(|name| api.store.fetch::<Event>(name)) else {
-            if let Ok(event) = api.create(new_event(note, api).into_object(), origin, false) {
-                self.series.insert(key, event.name());
+            let about = Arc::new(note.regarding.clone());
+            if let Ok(event) = api.create(new_event(note, about, api).into_object(), origin, false)
+                && let Some(name) = api.store.own_name(&event.key())
+            {
+                self.series.insert(key, name);
             }
             return;
         };
@@ -162,7 +168,7 @@ impl Recorder {
         if event.series.is_none() {
             let mut event = Event::clone(event);
             let last_observed_time = Some(api.now.to_api_micro());
-            event.series = Some(EventSeries { count: Some(2), last_observed_time });
+            event.series = Some(Box::new(EventSeries { count: Some(2), last_observed_time }));
             api.update(event.into_object(), crate::apiserver::Part::Spec, origin, false).ok();
         }
     }
@@ -175,27 +181,25 @@ fn series_key(note: &Note, action: &str) -> u64 {
     hash::fnv64a(format!("{}|{action}|{}|{}|{object}", note.component, note.type_, note.reason).as_bytes())
 }
 
-fn new_event(note: &Note, api: &ApiServer) -> Event {
-    let (now, regarding) = (api.now, note.regarding.clone());
-    let namespace =
-        regarding.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
-    let name = format!("{}.{:x}", regarding.name.as_deref().unwrap_or(""), now.0 + api.store.revision());
-    let mut event = Event { involved_object: regarding, ..Event::default() };
+fn new_event(note: &Note, about: Arc<ObjectReference>, api: &ApiServer) -> Event {
+    let now = api.now;
+    let namespace = about.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".to_owned());
+    let name = format!("{}.{:x}", about.name.as_deref().unwrap_or(""), now.0 + api.store.revision());
+    let mut event = Event { involved_object: about, ..Event::default() };
     event.metadata.name = Some(name);
     event.metadata.namespace = Some(namespace);
-    event.type_ = Some(note.type_.to_owned());
-    event.reason = Some(note.reason.to_owned());
+    event.type_ = Some(note.type_.into());
+    event.reason = Some(note.reason.into());
     event.message = Some(note.message.clone());
-    event.reporting_component = Some(note.component.to_owned());
-    event.reporting_instance = Some(note.host.as_deref().unwrap_or("").to_owned());
-    let host = note.host.as_deref().map(str::to_owned);
+    event.reporting_component = Some(note.component.into());
+    event.reporting_instance = Some(note.host.clone().unwrap_or_default());
     if let Some(action) = note.action {
-        event.action = Some(action.to_owned());
+        event.action = Some(action.into());
         event.event_time = Some(now.to_api_micro());
-        event.reporting_instance = Some(format!("{}-control-plane", note.component));
-        event.source = Some(EventSource::default());
+        event.reporting_instance = Some(format!("{}-control-plane", note.component).into());
+        event.source = Some(Source::default());
     } else {
-        event.source = Some(EventSource { component: Some(note.component.to_owned()), host });
+        event.source = Some(Source { component: Some(note.component.into()), host: note.host.clone() });
         event.count = Some(1);
         event.first_timestamp = Some(now.to_api());
         event.last_timestamp = Some(now.to_api());

@@ -4,7 +4,6 @@ use super::*;
 use crate::apiserver::{DeleteOptions, Request, User};
 use crate::cluster::Config;
 use crate::object::{ObjectKey, Resource};
-use k8s_openapi::api::core::v1::Event;
 use serde_json::{Value, json};
 
 pub(super) struct Lab {
@@ -63,7 +62,7 @@ impl Lab {
     }
 
     pub fn events(&self) -> Vec<String> {
-        let mut list: Vec<_> = self.cluster.api.store.all::<Event>().collect();
+        let mut list: Vec<_> = self.cluster.api.store.all::<crate::object::Event>().collect();
         list.sort_by_key(|e| e.metadata.resource_version.clone().and_then(|v| v.parse::<u64>().ok()));
         let about = list.into_iter().filter(|e| e.involved_object.name.as_deref() == Some("p"));
         about

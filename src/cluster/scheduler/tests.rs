@@ -3,8 +3,8 @@
 use super::*;
 use crate::apiserver::Cause;
 use crate::cluster::Config;
+use crate::object::Event as ApiEvent;
 use expect_test::{Expect, expect};
-use k8s_openapi::api::core::v1::Event as ApiEvent;
 use serde_json::{Value, json};
 
 struct Lab {

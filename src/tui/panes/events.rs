@@ -2,8 +2,7 @@
 
 use super::{Ages, age};
 use crate::cluster::{Cluster, events};
-use crate::object::{Kind, ObjectKey, SimTime, meta::MetaExt};
-use k8s_openapi::api::core::v1::Event;
+use crate::object::{Event, Kind, ObjectKey, SimTime, meta::MetaExt};
 
 /// How many events are listed.
 pub const ROWS: usize = 300;
@@ -60,7 +59,7 @@ fn row(event: &Event, now: SimTime, ages: Ages) -> EventRow {
         at,
         age: age(now.since(at), ages),
         warning: event.type_.as_deref() == Some("Warning"),
-        reason: text(&event.reason),
+        reason: event.reason.as_deref().unwrap_or("").to_owned(),
         object: format!("{}/{}", kind.to_lowercase(), text(&about.name)),
         message: text(&event.message).replace('\n', " "),
         count: event.count.or(event.series.as_ref().and_then(|s| s.count)).unwrap_or(1),
