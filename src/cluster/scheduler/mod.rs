@@ -421,7 +421,7 @@ fn push_out(cluster: &mut Cluster, pod: &Pod, victim: &ObjectName, node: &str, o
     let wanted = PodCondition {
         type_: "DisruptionTarget".to_owned(),
         status: "True".to_owned(),
-        reason: Some("PreemptionByScheduler".to_owned()),
+        reason: Some(preemption::REASON.to_owned()),
         message: Some(format!("{NAME}: preempting to accommodate a higher priority pod")),
         observed_generation: marked.metadata.generation,
         ..PodCondition::default()

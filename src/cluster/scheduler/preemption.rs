@@ -10,11 +10,14 @@ use super::nodes::{Nodes, Placed};
 use super::plugins::{Refusal, Remedy};
 use crate::apiserver::Store;
 use crate::object::selector::Selector;
-use crate::object::{ObjectName, Pod, meta::MetaExt};
+use crate::object::{ObjectName, Pod, SimTime, meta::MetaExt};
+use k8s_openapi::api::core::v1::PodCondition;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+/// Why a pod was pushed out: the reason of its condition `DisruptionTarget`.
+pub const REASON: &str = "PreemptionByScheduler";
 /// At least so many nodes are tried.
 const MIN_CANDIDATES: usize = 100;
 
@@ -43,7 +46,7 @@ pub fn preempt(
     if pod.spec.preemption_policy.as_deref() == Some("Never") {
         return Preemption::No("not eligible due to preemptionPolicy=Never.".to_owned());
     }
-    if waits_for_victims(scheduler, pod, facts) {
+    if waits_for_victims(scheduler, store, pod, facts) {
         return Preemption::No("not eligible due to terminating pod on the nominated node.".to_owned());
     }
     let possible: Vec<&Arc<str>> =
@@ -69,10 +72,18 @@ pub fn preempt(
     }
 }
 
-fn waits_for_victims(scheduler: &Scheduler, pod: &Pod, facts: &Facts) -> bool {
+fn waits_for_victims(scheduler: &Scheduler, store: &Store, pod: &Pod, facts: &Facts) -> bool {
     let Some(nominated) = scheduler.nominated.get(&pod.object_name()) else { return false };
     let node = scheduler.nodes.get(&nominated.node);
-    node.is_some_and(|n| n.pods.iter().any(|p| p.terminating && p.facts.priority < facts.priority))
+    let pushed_out = |name: &ObjectName| {
+        let conditions = store.fetch::<Pod>(name).and_then(|pod| pod.status.conditions.as_ref());
+        let ours = |c: &PodCondition| c.type_ == "DisruptionTarget" && c.reason.as_deref() == Some(REASON);
+        conditions.is_some_and(|all| all.iter().any(|c| ours(c) && c.status == "True"))
+    };
+    node.is_some_and(|n| {
+        let mut lesser = n.pods.iter().filter(|p| p.terminating && p.facts.priority < facts.priority);
+        lesser.any(|p| pushed_out(&p.name))
+    })
 }
 
 /// The pods that must go from a node, the least important that suffice.
@@ -101,10 +112,12 @@ fn victims(
     if let Some(refusal) = try_fit(&emptier, store, pod, facts, node) {
         return Err(refusal);
     }
-    // The most important come back first; those whose disruption budget would be broken before the others.
+    // The most important come back first; those whose disruption budget would be broken before the others. They are
+    // also the first to use a budget up.
+    let importance = |p: &Arc<Pod>| (Reverse(priority(p)), started(p));
+    lesser.sort_by_key(importance);
     let protected = protected(store, &lesser);
-    let importance = |p: &Arc<Pod>| (Reverse(priority(p)), p.status.start_time.clone().map(|t| t.0));
-    lesser.sort_by_key(|p| (!protected.contains(&p.object_name()), importance(p)));
+    lesser.sort_by_key(|p| !protected.contains(&p.object_name()));
     let mut going = Vec::new();
     let mut violations = 0;
     for victim in lesser {
@@ -117,6 +130,11 @@ fn victims(
     }
     going.sort_by_key(importance);
     Ok(Candidate { node: node.clone(), victims: going, violations })
+}
+
+/// When the pod started; one that has not is the youngest.
+fn started(pod: &Pod) -> SimTime {
+    pod.status.start_time.as_ref().map_or(SimTime(u64::MAX), SimTime::from_api)
 }
 
 fn priority(pod: &Pod) -> i32 {
@@ -139,8 +157,7 @@ fn protected(store: &Store, pods: &[Arc<Pod>]) -> Vec<ObjectName> {
     for pod in pods {
         let mut breaks = false;
         for (budget, allowed) in &mut budgets {
-            let selector = Selector::from_api(budget.spec.as_ref().and_then(|s| s.selector.as_ref()));
-            if budget.namespace_str() == pod.namespace_str() && selector.matches(pod.labels_map()) {
+            if covers(budget, pod) {
                 *allowed -= 1;
                 breaks |= *allowed < 0;
             }
@@ -152,14 +169,26 @@ fn protected(store: &Store, pods: &[Arc<Pod>]) -> Vec<ObjectName> {
     protected
 }
 
+/// Whether the pod's going counts against the budget: not if its eviction has been counted already.
+fn covers(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
+    let Some(selector) = budget.spec.as_ref().and_then(|s| s.selector.as_ref()) else { return false };
+    let empty = selector.match_labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty)
+        && selector.match_expressions.as_ref().is_none_or(Vec::is_empty);
+    let counted = budget.status.as_ref().and_then(|s| s.disrupted_pods.as_ref());
+    budget.namespace_str() == pod.namespace_str()
+        && !empty
+        && !pod.labels_map().is_empty()
+        && Selector::from_api(Some(selector)).matches(pod.labels_map())
+        && counted.is_none_or(|pods| !pods.contains_key(pod.name_str()))
+}
+
 /// The candidate that hurts least: broken budgets, highest priority, sum of priorities, number of pods, and then the
 /// one whose most important pods started last.
 fn best(candidates: Vec<Candidate>) -> Option<Candidate> {
     candidates.into_iter().min_by_key(|c| {
         let highest = c.victims.first().map_or(i32::MIN, |v| priority(v));
         let sum: i64 = c.victims.iter().map(|v| i64::from(priority(v)) + i64::from(i32::MAX) + 1).sum();
-        let started = c.victims.iter().filter(|v| priority(v) == highest);
-        let earliest = started.filter_map(|v| v.status.start_time.as_ref().map(|t| t.0)).min();
+        let earliest = c.victims.iter().filter(|v| priority(v) == highest).map(|v| started(v)).min();
         (c.violations, highest, sum, c.victims.len(), Reverse(earliest))
     })
 }

@@ -48,6 +48,7 @@ pub struct Queued {
     pub refused_by: PluginSet,
     /// The change that brought it (back) into the queue.
     pub cause: Option<u64>,
+    /// When it came into the queue, or back into it after an attempt.
     since: SimTime,
     sequence: u64,
 }
@@ -85,20 +86,20 @@ impl Queue {
             since: now,
             sequence: 0,
         };
-        self.put(name, queued, place, now);
+        self.put(name, queued, place);
     }
 
-    /// Puts a pod back after an attempt.
-    pub fn put_back(&mut self, name: &ObjectName, queued: Queued, place: Place, now: SimTime) {
-        self.put(name, queued, place, now);
+    /// Puts a pod back after an attempt: behind those that wait already.
+    pub fn put_back(&mut self, name: &ObjectName, mut queued: Queued, place: Place, now: SimTime) {
+        queued.since = now;
+        self.put(name, queued, place);
     }
 
-    fn put(&mut self, name: &ObjectName, mut queued: Queued, place: Place, now: SimTime) {
+    fn put(&mut self, name: &ObjectName, mut queued: Queued, place: Place) {
         self.remove(name);
         self.sequence += 1;
         queued.sequence = self.sequence;
         queued.place = place;
-        queued.since = now;
         match place {
             Place::Active => {
                 self.active.insert(active_key(name, &queued));
@@ -153,7 +154,7 @@ impl Queue {
         queued.cause = cause;
         let until = queued.tried + backoff(queued.attempts);
         let place = if until > now { Place::Backoff(until) } else { Place::Active };
-        self.put(name, queued, place, now);
+        self.put(name, queued, place);
     }
 
     /// Takes the pod that is to be tried now.
@@ -163,7 +164,7 @@ impl Queue {
                 break;
             }
             if let Some(queued) = self.remove(&name) {
-                self.put(&name, queued, Place::Active, now);
+                self.put(&name, queued, Place::Active);
             }
         }
         let name = match self.active.get_min() {
