@@ -1,7 +1,7 @@
 //! The EndpointSlice controller, and the one that mirrors Endpoints of Services without a selector.
 //!
-//! Always holds: endpoints that stay keep their slice and their place in it; a slice has at most [`LIMIT`]. From
-//! `staging/src/k8s.io/endpointslice`.
+//! Always holds: endpoints that stay keep their slice and their place in it; a slice has at most [`LIMIT`], and keeps its
+//! name when others move in. From `staging/src/k8s.io/endpointslice`.
 
 use super::service_pods::{self, HEADLESS};
 use super::{Controller, Keys, View, Write, support};
@@ -9,7 +9,8 @@ use crate::apiserver::{Change, DeleteOptions};
 use crate::object::{Kind, ObjectKey, ObjectMeta, Pod, Resource, meta::MetaExt, meta::owner_ref};
 use k8s_openapi::api::core::v1::{EndpointAddress, EndpointSubset, Endpoints, Node, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// `endpointslice-controller` in the table.
@@ -74,34 +75,34 @@ type Ports = Vec<EndpointPort>;
 type Wanted = Vec<(Ports, Vec<Endpoint>)>;
 
 fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
-    let Some(service) = view.store.fetch::<Service>(&key.name) else { return Vec::new() };
-    let Some(selector) = service_pods::selector(service) else { return Vec::new() };
+    let forget = || view.recalled.map(|_| Write::Recall(None)).into_iter().collect();
+    let Some(service) = view.store.fetch::<Service>(&key.name) else { return forget() };
+    let Some(selector) = service_pods::selector(service) else { return forget() };
     if service.is_terminating() {
-        return Vec::new();
+        return forget();
     }
     let mut wanted: Wanted = Vec::new();
-    let mut latest = service.created();
     for pod in service_pods::pods(view, service, &selector) {
         let ports = ports(service, pod);
         if ports.is_empty() && !service_pods::is_headless(service) {
             continue;
         }
-        latest = latest.max(support::ready_since(pod).unwrap_or_default());
         let endpoint = endpoint(view, service, pod);
         match wanted.iter_mut().find(|(p, _)| *p == ports) {
             Some((_, list)) => list.push(endpoint),
             None => wanted.push((ports, vec![endpoint])),
         }
     }
-    if wanted.is_empty() {
-        wanted.push((Vec::new(), Vec::new())); // a placeholder, so that there is one slice at least
-    }
+    let (trigger, remember) = service_pods::trigger(view, service, &selector);
     let model = Model {
         metadata: metadata(service, owner_ref(Kind::Service, &service.metadata), BY_CONTROLLER),
         existing: slices(view, key, BY_CONTROLLER),
-        trigger: latest.to_api().0.to_string(),
+        trigger: trigger.map(|at| at.to_api().0.to_string()),
+        at_least_one: true,
     };
-    model.distribute(wanted)
+    let mut writes = vec![remember];
+    writes.extend(model.distribute(wanted));
+    writes
 }
 
 fn metadata(service: &Service, owner: crate::object::OwnerReference, manager: &str) -> ObjectMeta {
@@ -160,7 +161,18 @@ fn endpoint(view: &View, service: &Service, pod: &Pod) -> Endpoint {
 struct Model {
     metadata: ObjectMeta,
     existing: Vec<Arc<EndpointSlice>>,
-    trigger: String,
+    /// The annotation that tells what led to a change.
+    trigger: Option<String>,
+    /// Whether an empty slice stands for no endpoints.
+    at_least_one: bool,
+}
+
+/// What is to happen to the slices of a Service.
+#[derive(Default)]
+struct Plan {
+    create: Vec<EndpointSlice>,
+    update: Vec<EndpointSlice>,
+    delete: Vec<Arc<EndpointSlice>>,
 }
 
 /// Whom an endpoint stands for: the pod, or the address.
@@ -169,106 +181,135 @@ fn identity(endpoint: &Endpoint) -> (Option<String>, Option<String>) {
     (uid, endpoint.addresses.first().cloned())
 }
 
+fn length(slice: &EndpointSlice) -> usize {
+    slice.endpoints.as_ref().map_or(0, Vec::len)
+}
+
 impl Model {
     fn distribute(&self, wanted: Wanted) -> Vec<Write> {
-        let mut writes = Vec::new();
-        let mut kept: Vec<&EndpointSlice> = Vec::new();
-        for (ports, endpoints) in wanted {
-            let ours: Vec<&Arc<EndpointSlice>> = self
-                .existing
-                .iter()
-                .filter(|s| !s.is_terminating() && s.ports.as_deref().unwrap_or_default() == ports)
-                .collect();
-            kept.extend(ours.iter().map(|s| &***s));
-            self.distribute_group(&ports, endpoints, &ours, &mut writes);
+        let mut plan = Plan::default();
+        let of = |slice: &EndpointSlice, ports: &Ports| slice.ports.as_deref().unwrap_or_default() == ports;
+        let there = || self.existing.iter().filter(|s| !s.is_terminating());
+        for slice in there().filter(|s| !wanted.iter().any(|(ports, _)| of(s, ports))) {
+            plan.delete.push(slice.clone());
         }
-        for slice in &self.existing {
-            if !kept.iter().any(|k| k.name_str() == slice.name_str()) {
-                writes.push(delete(slice));
+        for (ports, endpoints) in wanted {
+            let ours = there().filter(|s| of(s, &ports)).cloned().collect();
+            self.distribute_group(&ports, endpoints, ours, &mut plan);
+        }
+        if self.at_least_one && plan.create.is_empty() && plan.delete.len() == there().count() {
+            let placeholder = self.empty(&Vec::new());
+            let same = |s: &EndpointSlice| {
+                length(s) == 0 && of(s, &Vec::new()) && s.metadata.labels == placeholder.metadata.labels
+            };
+            if let [only] = plan.delete.as_slice()
+                && same(only)
+            {
+                plan.delete.clear();
+            } else {
+                plan.create.push(placeholder);
             }
         }
-        writes
+        self.carried_out(plan)
     }
 
+    /// Endpoints of the same ports. Slices that change anyway are filled up first, the fullest before the others; what
+    /// is left then goes into the one slice that it just fits in, or into new ones.
     fn distribute_group(
         &self,
         ports: &Ports,
         endpoints: Vec<Endpoint>,
-        ours: &[&Arc<EndpointSlice>],
-        writes: &mut Vec<Write>,
+        ours: Vec<Arc<EndpointSlice>>,
+        plan: &mut Plan,
     ) {
-        let mut rest: BTreeMap<_, Endpoint> = BTreeMap::new();
-        let mut order = Vec::new();
-        for endpoint in endpoints {
-            order.push(identity(&endpoint));
-            rest.insert(identity(&endpoint), endpoint);
-        }
-        let mut lists: Vec<Vec<Endpoint>> = ours
-            .iter()
-            .map(|s| s.endpoints.iter().flatten().filter_map(|e| rest.remove(&identity(e))).collect())
-            .collect();
-        let mut new: std::collections::VecDeque<Endpoint> =
-            order.iter().filter_map(|id| rest.remove(id)).collect();
-        for list in &mut lists {
-            while list.len() < LIMIT
-                && let Some(endpoint) = new.pop_front()
-            {
-                list.push(endpoint);
+        let order: Vec<_> = endpoints.iter().map(identity).collect();
+        let mut rest: BTreeMap<_, Endpoint> = order.iter().cloned().zip(endpoints).collect();
+        let (mut update, mut keep) = (Vec::new(), Vec::new());
+        for slice in ours {
+            let before = slice.endpoints.as_deref().unwrap_or_default();
+            let list: Vec<Endpoint> = before.iter().filter_map(|e| rest.remove(&identity(e))).collect();
+            if list.is_empty() && !before.is_empty() {
+                plan.delete.push(slice);
+                continue;
             }
+            let changed = list != before || slice.metadata.labels != self.metadata.labels;
+            let mut slice = EndpointSlice::clone(&slice);
+            slice.endpoints = Some(list).filter(|list| !list.is_empty());
+            if changed { update.push(slice) } else { keep.push(slice) }
         }
-        let mut filled = 0;
-        for (slice, list) in ours.iter().zip(lists) {
-            filled += list.len();
-            let is_last_placeholder = order.is_empty() && slice.name_str() == ours[0].name_str();
-            if list.is_empty() && !is_last_placeholder {
-                writes.push(delete(slice));
-            } else {
-                self.update(slice, list, writes);
-            }
-        }
-        if filled == 0 && new.is_empty() && ours.is_empty() {
-            writes.push(self.create(ports, Vec::new()));
+        let mut new: VecDeque<Endpoint> = order.iter().filter_map(|id| rest.remove(id)).collect();
+        update.sort_by_key(|slice| Reverse(length(slice)));
+        for slice in &mut update {
+            fill(slice, &mut new);
         }
         while !new.is_empty() {
-            let list = new.drain(..new.len().min(LIMIT)).collect();
-            writes.push(self.create(ports, list));
+            let room = |slice: &EndpointSlice| LIMIT.checked_sub(length(slice) + new.len());
+            let closest = (0..keep.len()).filter(|at| room(&keep[*at]).is_some_and(|left| left < LIMIT));
+            if let Some(at) = closest.min_by_key(|at| room(&keep[*at])) {
+                let mut slice = keep.remove(at);
+                fill(&mut slice, &mut new);
+                update.push(slice);
+            } else {
+                let mut slice = self.empty(ports);
+                fill(&mut slice, &mut new);
+                plan.create.push(slice);
+            }
         }
+        plan.update.extend(update);
     }
 
-    fn update(&self, slice: &EndpointSlice, list: Vec<Endpoint>, writes: &mut Vec<Write>) {
-        let same = slice.endpoints.as_deref().unwrap_or_default() == list
-            && slice.metadata.labels == self.metadata.labels;
-        if same {
-            return;
-        }
-        let mut changed = slice.clone();
-        changed.endpoints = Some(list);
-        changed.metadata.labels.clone_from(&self.metadata.labels);
-        self.stamp(&mut changed);
-        writes.push(Write::Update(changed.into_object()));
-    }
-
-    fn create(&self, ports: &Ports, list: Vec<Endpoint>) -> Write {
-        let mut slice = EndpointSlice {
+    fn empty(&self, ports: &Ports) -> EndpointSlice {
+        EndpointSlice {
             address_type: "IPv4".to_owned(),
-            endpoints: Some(list),
+            endpoints: None,
             metadata: self.metadata.clone(),
-            ports: Some(ports.clone()),
-        };
-        if slice.ports.as_ref().is_some_and(Vec::is_empty) {
-            slice.ports = None;
+            ports: Some(ports.clone()).filter(|p| !p.is_empty()),
         }
-        if slice.endpoints.as_ref().is_some_and(Vec::is_empty) {
-            slice.endpoints = None;
-        } else {
+    }
+
+    /// The writes of a plan. Rather than deleted, a slice becomes one that would be created: it keeps its name.
+    fn carried_out(&self, mut plan: Plan) -> Vec<Write> {
+        let mut gone = Vec::new();
+        for slice in plan.delete {
+            let Some(new) = plan.create.pop() else {
+                gone.push(slice);
+                continue;
+            };
+            let mut slice = EndpointSlice::clone(&slice);
+            (slice.endpoints, slice.ports) = (new.endpoints, new.ports);
+            slice.metadata.owner_references = new.metadata.owner_references;
+            slice.metadata.annotations = None;
+            plan.update.push(slice);
+        }
+        let create = plan.create.into_iter().map(|mut slice| {
             self.stamp(&mut slice);
-        }
-        Write::Create { object: slice.into_object(), done: None, failed: None }
+            Write::Create { object: slice.into_object(), done: None, failed: None }
+        });
+        let update = plan.update.into_iter().map(|mut slice| {
+            slice.metadata.labels.clone_from(&self.metadata.labels);
+            self.stamp(&mut slice);
+            Write::Update(slice.into_object())
+        });
+        create.chain(update).chain(gone.iter().map(|slice| delete(slice))).collect()
     }
 
     fn stamp(&self, slice: &mut EndpointSlice) {
         let annotations = slice.metadata.annotations.get_or_insert_default();
-        annotations.insert(TRIGGER_TIME.to_owned(), self.trigger.clone());
+        match &self.trigger {
+            Some(trigger) => annotations.insert(TRIGGER_TIME.to_owned(), trigger.clone()),
+            None => annotations.remove(TRIGGER_TIME),
+        };
+        if annotations.is_empty() {
+            slice.metadata.annotations = None;
+        }
+    }
+}
+
+/// Moves endpoints into a slice until it is full.
+fn fill(slice: &mut EndpointSlice, new: &mut VecDeque<Endpoint>) {
+    let room = new.len().min(LIMIT.saturating_sub(length(slice)));
+    if room > 0 {
+        slice.endpoints.get_or_insert_default().extend(new.drain(..room));
     }
 }
 
@@ -311,8 +352,7 @@ fn mirror(view: &View, key: &ObjectKey) -> Vec<Write> {
     }
     metadata.labels = Some(labels);
     let trigger = endpoints.annotation(TRIGGER_TIME).map(str::to_owned);
-    let trigger = trigger.unwrap_or_else(|| endpoints.created().to_api().0.to_string());
-    Model { metadata, existing, trigger }.distribute(wanted)
+    Model { metadata, existing, trigger, at_least_one: false }.distribute(wanted)
 }
 
 fn mirrored(address: &EndpointAddress, ready: bool) -> Endpoint {
@@ -410,6 +450,33 @@ mod tests {
         all.sort();
         assert_eq!(all, ["[8080] 10.244.1.5:rs", "[9090] 10.244.1.6:rs"]);
         assert_eq!(lab.get::<Endpoints>("shop").subsets.iter().flatten().count(), 2);
+    }
+
+    #[test]
+    fn a_slice_keeps_its_name_when_all_else_changes() {
+        let mut lab = lab();
+        service(&mut lab, json!(80));
+        lab.advance(100);
+        let of_shop = |lab: &Lab| -> Arc<EndpointSlice> {
+            let mut slices = lab.all::<EndpointSlice>();
+            slices.retain(|s| s.label(SERVICE_NAME) == Some("shop"));
+            assert_eq!(slices.len(), 1);
+            slices.remove(0)
+        };
+        let first = of_shop(&lab);
+        pod(&mut lab, "a", "10.244.1.5", 80);
+        lab.pods_ready().advance(100);
+        assert_eq!(seen(&lab), ["[80] 10.244.1.5:rs"]);
+        let filled = of_shop(&lab);
+        assert!(filled.annotation(TRIGGER_TIME).is_some());
+        lab.delete(Kind::Pod, "a", &DeleteOptions { grace_seconds: Some(0), ..DeleteOptions::default() });
+        lab.advance(100);
+        assert_eq!(seen(&lab), ["[] "]);
+        let emptied = of_shop(&lab);
+        // Nothing became ready or unready: no moment led to it.
+        assert_eq!(emptied.annotation(TRIGGER_TIME), None);
+        assert_eq!(first.metadata.uid, filled.metadata.uid);
+        assert_eq!(first.metadata.uid, emptied.metadata.uid);
     }
 
     #[test]

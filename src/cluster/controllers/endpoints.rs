@@ -15,6 +15,7 @@ pub const CONTROLLER: Controller = Controller { name: "endpoint-controller", wat
 const MANAGED_BY: &str = "endpoints.kubernetes.io/managed-by";
 /// More addresses than this are cut off, with an annotation.
 const CAPACITY: usize = 1000;
+const TRIGGER_TIME: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 const OVER_CAPACITY: &str = "endpoints.kubernetes.io/over-capacity";
 
 fn watch(change: &Change, view: &View, keys: &mut Keys) {
@@ -36,29 +37,36 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
             options: DeleteOptions::default(),
             done: None,
         };
-        return existing.map(gone).into_iter().collect();
+        let forget = view.recalled.map(|_| Write::Recall(None));
+        return existing.map(gone).into_iter().chain(forget).collect();
     };
     let Some(selector) = service_pods::selector(service) else { return Vec::new() };
+    let (trigger, remember) = service_pods::trigger(view, service, &selector);
     let mut wanted = Endpoints { metadata: metadata(service), subsets: None };
     let subsets = subsets(view, service, &selector, &mut wanted.metadata);
     wanted.subsets = (!subsets.is_empty()).then_some(subsets);
+    let trigger = trigger.map(|at| (TRIGGER_TIME.to_owned(), at.to_api().0.to_string()));
     let Some(existing) = existing else {
-        return vec![Write::Create { object: wanted.into_object(), done: None, failed: None }];
+        wanted.metadata.annotations.get_or_insert_default().extend(trigger);
+        return vec![remember, Write::Create { object: wanted.into_object(), done: None, failed: None }];
     };
     let over = |m: &ObjectMeta| m.annotations.as_ref().is_some_and(|a| a.contains_key(OVER_CAPACITY));
     let same = existing.subsets == wanted.subsets
         && existing.metadata.labels == wanted.metadata.labels
         && over(&existing.metadata) == over(&wanted.metadata);
     if same {
-        return Vec::new();
+        return vec![remember];
     }
     let mut changed = Endpoints::clone(existing);
     changed.subsets = wanted.subsets;
     changed.metadata.labels = wanted.metadata.labels;
     let annotations = changed.metadata.annotations.get_or_insert_default();
-    annotations.remove(OVER_CAPACITY);
-    annotations.extend(wanted.metadata.annotations.into_iter().flatten());
-    vec![Write::Update(Object::Endpoints(changed.into()))]
+    annotations.retain(|key, _| key != OVER_CAPACITY && key != TRIGGER_TIME);
+    annotations.extend(wanted.metadata.annotations.into_iter().flatten().chain(trigger));
+    if annotations.is_empty() {
+        changed.metadata.annotations = None;
+    }
+    vec![remember, Write::Update(Object::Endpoints(changed.into()))]
 }
 
 fn metadata(service: &Service) -> ObjectMeta {
@@ -87,14 +95,12 @@ fn subsets(
 ) -> Vec<EndpointSubset> {
     let unready_too = service_pods::publishes_unready(service);
     let mut groups: BTreeMap<Ports, EndpointSubset> = BTreeMap::new();
-    let mut latest = service.created();
     let mut total = 0;
     for pod in service_pods::pods(view, service, selector) {
         if pod.is_terminating() && !unready_too {
             continue;
         }
         let Some(ports) = ports(service, pod) else { continue };
-        latest = latest.max(support::ready_since(pod).unwrap_or_default());
         total += 1;
         if total > CAPACITY {
             continue;
@@ -104,10 +110,9 @@ fn subsets(
         let list = if ready { &mut subset.addresses } else { &mut subset.not_ready_addresses };
         list.get_or_insert_default().push(address(service, pod));
     }
-    let trigger = ("endpoints.kubernetes.io/last-change-trigger-time", latest.to_api().0.to_string());
-    let over = (total > CAPACITY).then(|| (OVER_CAPACITY, "truncated".to_owned()));
-    let annotations = [trigger].into_iter().chain(over).map(|(k, v)| (k.to_owned(), v)).collect();
-    meta.annotations = Some(annotations);
+    if total > CAPACITY {
+        meta.annotations = Some(BTreeMap::from([(OVER_CAPACITY.to_owned(), "truncated".to_owned())]));
+    }
     groups.into_iter().map(finish).collect()
 }
 

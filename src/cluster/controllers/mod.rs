@@ -121,6 +121,8 @@ pub enum Memory {
     /// For an object with this uid and generation: for each node when a failed pod was last removed from it, and how
     /// long the next has to stay, in nanoseconds.
     BackOff((String, i64), BTreeMap<Arc<str>, (SimTime, u64)>),
+    /// When a Service (an empty name) was made, and when its pods last became ready or unready.
+    Triggers(Arc<BTreeMap<String, SimTime>>),
 }
 
 /// The first error among the writes of a reconcile, as a later status tells it.

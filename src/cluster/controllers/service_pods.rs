@@ -1,10 +1,11 @@
 //! Which pods stand behind a Service, and on which ports: shared by the two controllers of endpoints.
 
-use super::{Keys, View, support};
+use super::{Keys, Memory, View, Write, support};
 use crate::apiserver::Change;
-use crate::object::{Kind, ObjectKey, Pod, meta::MetaExt, selector::Selector};
+use crate::object::{Kind, ObjectKey, Pod, SimTime, meta::MetaExt, selector::Selector};
 use k8s_openapi::api::core::v1::{ObjectReference, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The label of headless Services' endpoints.
@@ -21,7 +22,7 @@ struct Facts<'a> {
     ready: bool,
     terminating: bool,
     finished: bool,
-    labels: &'a std::collections::BTreeMap<String, String>,
+    labels: &'a BTreeMap<String, String>,
 }
 
 fn facts(pod: &Pod) -> Facts<'_> {
@@ -76,6 +77,27 @@ pub fn pods<'a>(
         .all_in::<Pod>(service.namespace_str())
         .filter(|p| p.status.pod_ip.as_ref().is_some_and(|ip| !ip.is_empty()))
         .filter(|p| !support::is_finished(p) && selector.matches(p.labels_map()))
+}
+
+/// The moment that led to what is new in the Service and its pods: the earliest of the changes since the last time.
+/// `None` when nothing changed that has a moment, as when a pod goes. The write remembers it all.
+pub fn trigger(view: &View, service: &Service, selector: &Selector) -> (Option<SimTime>, Write) {
+    let known = match view.recalled {
+        Some(Memory::Triggers(known)) => Some(known),
+        _ => None,
+    };
+    let mut triggers = BTreeMap::from([(String::new(), service.created())]);
+    for pod in view.store.all_in::<Pod>(service.namespace_str()) {
+        let ready = support::pod_condition(pod, "Ready").and_then(|c| c.last_transition_time.as_ref());
+        if let Some(at) = ready.filter(|_| selector.matches(pod.labels_map())) {
+            triggers.insert(pod.name_str().to_owned(), SimTime::from_api(at));
+        }
+    }
+    let is_new = |(name, at): &(&String, &SimTime)| {
+        known.is_none_or(|known| known.get(*name).is_none_or(|before| *at > before))
+    };
+    let trigger = triggers.iter().filter(is_new).map(|(_, at)| *at).min();
+    (trigger, Write::Recall(Some(Memory::Triggers(Arc::new(triggers)))))
 }
 
 /// Whether the Service has no address of its own.
