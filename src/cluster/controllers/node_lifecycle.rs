@@ -2,8 +2,8 @@
 //! silent.
 //!
 //! Always holds: taints follow conditions and `spec.unschedulable`. From `pkg/controller/nodelifecycle`. Leases are
-//! not simulated: the moment when a node counts as silent is worked out from when its machine stopped. Simplified: the
-//! eviction rate of a zone is not limited, but when no node is ready none is tainted `NoExecute`.
+//! not simulated: the moment when a node counts as silent is worked out from when its machine stopped. Nodes of a zone
+//! are tainted `NoExecute` one after the other, the sooner the healthier the zone is; none when no node at all is ready.
 
 use super::{Controller, Keys, View, Write, nodes, support};
 use crate::apiserver::Change;
@@ -27,6 +27,17 @@ const GRACE: u64 = 50 * SECOND;
 const STARTUP_GRACE: u64 = 60 * SECOND;
 /// How often nodes are looked at (`--node-monitor-period`).
 const MONITOR_PERIOD: u64 = 5 * SECOND;
+
+/// How long after one node of a zone the next is tainted `NoExecute` (`--node-eviction-rate` 0.1 a second).
+const EVICTION_WAIT: u64 = 10 * SECOND;
+/// The same in a zone of which much is down (`--secondary-node-eviction-rate` 0.01 a second).
+const DISRUPTED_WAIT: u64 = 100 * SECOND;
+/// A zone that is down in part and not larger than this is left alone (`--large-cluster-size-threshold`).
+const LARGE_ZONE: usize = 50;
+/// How many percent of a zone's nodes are not ready when it counts as down in part (`--unhealthy-zone-threshold`).
+const UNHEALTHY_PERCENT: usize = 55;
+/// A node with this label does not count for its zone.
+const EXCLUDED: &str = "node.kubernetes.io/exclude-disruption";
 
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
@@ -70,11 +81,64 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
             fall_silent(view, stored, &mut node, &mut writes);
         }
     }
-    let any_ready = view.store.all::<Node>().any(|n| ready_status(n) == "True");
-    if taint(&mut node, any_ready, view.now) {
+    let turn = if ready_status(&node) == "True" { Turn::Never } else { turn(view, &node) };
+    if let Turn::At(at) = turn {
+        writes.push(Write::Again(at.since(view.now)));
+    }
+    if taint(&mut node, matches!(turn, Turn::Now), view.now) {
         writes.push(Write::Update(node.into_object()));
     }
     writes
+}
+
+/// When a node that is not ready is tainted `NoExecute`.
+enum Turn {
+    Now,
+    At(SimTime),
+    Never,
+}
+
+fn evicting(node: &Node) -> impl Iterator<Item = &Taint> {
+    nodes::taints(node)
+        .iter()
+        .filter(|t| t.effect == "NoExecute" && (t.key == NOT_READY || t.key == UNREACHABLE))
+}
+
+/// When it is the node's turn among those of its zone. The node is as it is about to be.
+fn turn<'a>(view: &View<'a>, node: &'a Node) -> Turn {
+    fn zone(node: &Node) -> (Option<&str>, Option<&str>) {
+        (node.label("topology.kubernetes.io/region"), node.label("topology.kubernetes.io/zone"))
+    }
+    let nodes = || {
+        let now = |n: &'a Arc<Node>| if n.name_str() == node.name_str() { node } else { &**n };
+        view.store.all::<Node>().map(now)
+    };
+    if !nodes().any(|n| ready_status(n) == "True") {
+        return Turn::Never;
+    }
+    if evicting(node).next().is_some() {
+        return Turn::Now;
+    }
+    let counts = |n: &&Node| zone(n) == zone(node) && n.label(EXCLUDED).is_none();
+    let peers: Vec<&Node> = nodes().filter(counts).collect();
+    let known = peers.iter().map(|n| ready_status(n)).filter(|status| !status.is_empty());
+    let (ready, not_ready): (Vec<&str>, Vec<&str>) = known.partition(|status| *status == "True");
+    let all = ready.len() + not_ready.len();
+    let wait = if not_ready.len() > 2 && not_ready.len() * 100 >= all * UNHEALTHY_PERCENT && !ready.is_empty()
+    {
+        if peers.len() <= LARGE_ZONE {
+            return Turn::Never;
+        }
+        DISRUPTED_WAIT
+    } else {
+        EVICTION_WAIT
+    };
+    let last =
+        peers.iter().flat_map(|n| evicting(n)).filter_map(|t| t.time_added.as_ref()).map(SimTime::from_api);
+    match last.max().map(|last| last + wait) {
+        Some(at) if at > view.now => Turn::At(at),
+        _ => Turn::Now,
+    }
 }
 
 /// When a node whose machine stopped is noticed: its last lease runs out, and then the monitor comes by.
@@ -139,8 +203,9 @@ fn make_unknown(status: &mut NodeStatus, type_: &str, now: SimTime) {
     });
 }
 
-/// Brings the taints in line with conditions and cordon. Whether anything changed.
-fn taint(node: &mut Node, any_ready: bool, now: SimTime) -> bool {
+/// Brings the taints in line with conditions and cordon; `evict` says whether those are due that evict pods. Whether
+/// anything changed.
+fn taint(node: &mut Node, evict: bool, now: SimTime) -> bool {
     let holds = |type_: &str, status: &str| {
         let conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
         conditions.clone().any(|c| c.type_ == type_ && c.status == status)
@@ -156,7 +221,7 @@ fn taint(node: &mut Node, any_ready: bool, now: SimTime) -> bool {
         wanted.push((UNSCHEDULABLE, "NoSchedule"));
     }
     for (status, key) in [("False", NOT_READY), ("Unknown", UNREACHABLE)] {
-        if any_ready && holds("Ready", status) {
+        if evict && holds("Ready", status) {
             wanted.push((key, "NoExecute"));
         }
     }
@@ -234,6 +299,38 @@ mod tests {
         lab.edit::<Node>("worker-1", |n| n.spec.get_or_insert_default().unschedulable = None);
         lab.advance(50);
         assert_eq!(marks(&lab, "worker-1"), Vec::<String>::new());
+    }
+
+    /// Nodes of which the pods have to go, after so many seconds each.
+    fn going(lab: &Lab) -> Vec<&'static str> {
+        let going = |n: &&str| marks(lab, n).iter().any(|m| m.ends_with("NoExecute"));
+        ["worker-1", "worker-2", "worker-3"].into_iter().filter(going).collect()
+    }
+
+    #[test]
+    fn pods_of_one_node_go_after_those_of_another() {
+        let mut lab = lab_with(Config::default());
+        for name in ["worker-1", "worker-2"] {
+            machines::act(&mut lab.cluster, &machines::Action::Fail(name.to_owned())).expect("fails");
+        }
+        lab.advance(56_000);
+        assert_eq!(going(&lab).len(), 1);
+        lab.advance(10_000);
+        assert_eq!(going(&lab), ["worker-1", "worker-2"]);
+        // With three of four down the zone is too ill to move anything.
+        machines::act(&mut lab.cluster, &machines::Action::Fail("worker-3".to_owned())).expect("fails");
+        lab.advance(120_000);
+        assert_eq!(marks(&lab, "worker-3"), ["node.kubernetes.io/unreachable:NoSchedule"]);
+        assert_eq!(going(&lab), ["worker-1", "worker-2"]);
+        // With the control plane down as well, nothing is evicted at all; with one back, one after the other again.
+        machines::act(&mut lab.cluster, &machines::Action::Fail("control-plane".to_owned())).expect("fails");
+        lab.advance(60_000);
+        assert_eq!(going(&lab), Vec::<&str>::new());
+        for name in ["control-plane", "worker-2"] {
+            machines::act(&mut lab.cluster, &machines::Action::Recover(name.to_owned())).expect("recovers");
+        }
+        lab.advance(30_000);
+        assert_eq!(going(&lab), ["worker-1", "worker-3"]);
     }
 
     #[test]
