@@ -8,12 +8,15 @@ mod remote;
 mod session;
 mod url;
 
-use crate::apiserver::{ApiError, Cause, Change, Credentials, Method, Request, Response, StreamId, User};
+use crate::apiserver::{
+    ApiError, Cause, Change, Credentials, Method, Request, Response, StreamId, User, WatchEvent,
+};
 use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
 use crate::cluster::{Authority, Cluster, kubelet, network};
 use crate::object::{Kind, ObjectName, SimTime};
 use remote::Remote;
+use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -322,6 +325,11 @@ impl Client {
     fn cluster(&self) -> &Rc<RefCell<Cluster>> {
         let Door::Here(cluster, _) = &self.door else { unreachable!("{SIMULATED}") };
         cluster
+    }
+
+    /// A watch's event in the form that its request wants.
+    pub fn show_event(&self, request: &Request, kind: Kind, event: &WatchEvent) -> Value {
+        self.cluster().borrow().api.show_event(request, kind, event)
     }
 
     /// The revision of the cluster's last change.

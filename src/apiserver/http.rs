@@ -1,5 +1,6 @@
 //! The one door's shape: a request and its response, as HTTP has them, with JSON bodies already parsed.
 
+use super::Events;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -24,6 +25,8 @@ pub struct Request {
     pub duplicates: Vec<String>,
     /// Whether the answer goes over a wire as JSON: a list is then answered as its bytes.
     pub encoded: bool,
+    /// Whether a watch's events are told one by one: its batch is then answered as [`Body::Events`].
+    pub streamed: bool,
     /// On whose behalf the user asks, if not their own.
     pub impersonate: Option<Impersonation>,
 }
@@ -92,6 +95,8 @@ pub enum Body {
         /// The content.
         bytes: Arc<[u8]>,
     },
+    /// A batch of a watch, its events still to be shown.
+    Events(Events),
     /// An open stream: `exec`, `attach`, `logs -f`. Read it through the client.
     Stream(StreamId),
 }

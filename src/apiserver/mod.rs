@@ -34,6 +34,7 @@ pub mod warnings;
 pub use authentication::Credentials;
 pub use error::{ApiError, FieldError};
 pub use http::{Accept, Body, Impersonation, Method, Request, Response, StreamId, User};
+pub use route::{Events, WatchEvent};
 pub use store::{Cause, Change, Origin, Store};
 
 use crate::object::{

@@ -119,7 +119,7 @@ impl Call {
             crate::apiserver::Body::Bytes { bytes, .. } => {
                 Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
             }
-            crate::apiserver::Body::Stream(_) => Ok(Value::Null),
+            crate::apiserver::Body::Stream(_) | crate::apiserver::Body::Events(_) => Ok(Value::Null),
         }
     }
 

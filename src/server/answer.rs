@@ -27,7 +27,7 @@ pub fn whole(response: Response, agreed: Agreed) -> Answer {
         },
         Body::Text(text) => ("text/plain; charset=utf-8".to_owned(), text.into_bytes()),
         Body::Bytes { media_type, bytes } => (media_type.to_owned(), bytes.to_vec()),
-        Body::Stream(_) => ("text/plain".to_owned(), Vec::new()),
+        Body::Stream(_) | Body::Events(_) => ("text/plain".to_owned(), Vec::new()),
     };
     let mut answer = head(response.status, &media_type, Payload::whole(bytes));
     add_warnings(&mut answer, &response.warnings);

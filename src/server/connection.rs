@@ -169,7 +169,8 @@ async fn respond(door: &Door, request: Request, user: User, agreed: Agreed) -> R
     let response = door.ask(request, user.clone()).await?;
     Ok(match (watched, &response.body) {
         // A revision that is too old is told inside the watch, as a real server does.
-        (Some(request), Body::Json(_)) if response.is_success() || response.status == 410 => {
+        (Some(request), Body::Events(_)) => watch::begin(door.clone(), request, user, response, agreed),
+        (Some(request), Body::Json(_)) if response.status == 410 => {
             watch::begin(door.clone(), request, user, response, agreed)
         }
         (_, Body::Stream(id)) => stream::begin(door.clone(), *id),

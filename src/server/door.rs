@@ -4,9 +4,10 @@
 //! through their own [`Client`], which changes nothing.
 
 use super::limits;
+use super::watch::Written;
 use crate::apiserver::{ApiError, Request, Response, StreamId, User};
 use crate::client::Client;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -51,6 +52,8 @@ pub struct Door {
     /// To read open streams and watches.
     pub(super) client: Client,
     connections: Rc<Cell<usize>>,
+    /// What watches have written.
+    pub(super) written: Rc<RefCell<Written>>,
 }
 
 /// The loop's side.
@@ -68,8 +71,14 @@ pub fn open(client: &Client) -> (Door, Desk) {
     let (to_desk, calls) = mpsc::channel(limits::IN_FLIGHT);
     let (tell, seen) = mpsc::channel(limits::IN_FLIGHT);
     let (news, heard) = watch::channel(0);
-    let door =
-        Door { calls: to_desk, seen: tell, news: heard, client: client.clone(), connections: Rc::default() };
+    let door = Door {
+        calls: to_desk,
+        seen: tell,
+        news: heard,
+        client: client.clone(),
+        connections: Rc::default(),
+        written: Rc::default(),
+    };
     (door, Desk { calls, seen, news, waiting: None, client: client.clone() })
 }
 

@@ -20,6 +20,8 @@ pub const DISCARD_TIME: Duration = Duration::from_secs(2);
 pub const STREAMS: u32 = 250;
 /// How many pieces of a stream wait for a client that does not read.
 pub const PIECES: usize = 16;
+/// How many revisions' events are kept as they went over the wire, for others who watch the same.
+pub const WRITTEN_EVENTS: usize = 512;
 /// How long a watch lasts when its client says nothing of it.
 pub const WATCH_TIME: Duration = Duration::from_secs(2400);
 /// How large one message of a WebSocket may be.

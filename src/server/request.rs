@@ -36,6 +36,7 @@ pub async fn read(parts: &Parts, body: &mut Incoming, agreed: Agreed) -> Result<
         path: percent_decode(parts.uri.path(), false),
         query: query(parts.uri.query().unwrap_or("")),
         accept: agreed.form,
+        streamed: true,
         encoded: agreed.encoding == Encoding::Json,
         impersonate: identity::impersonation(&parts.headers),
         ..Request::default()

@@ -21,7 +21,7 @@ mod tests;
 
 pub use filter::Filter;
 pub use target::Target;
-pub use watch::WatchEvent;
+pub use watch::{Events, WatchEvent};
 
 use super::{Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, discovery, tables};
 use crate::apiserver::authorization::reviews;

@@ -127,7 +127,7 @@ async fn raw(call: &Call) -> Outcome<()> {
         Body::Text(text) if response.status == 0 => return Err(Failure::Text(text, 1)),
         Body::Text(text) => call.print(text),
         Body::Bytes { bytes, .. } => call.print(String::from_utf8_lossy(&bytes)),
-        Body::Stream(_) => {}
+        Body::Stream(_) | Body::Events(_) => {}
     }
     Ok(())
 }

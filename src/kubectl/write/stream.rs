@@ -32,7 +32,7 @@ pub async fn open(call: &Call, request: Request) -> Outcome<StreamId> {
         }
         Body::Json(status) => Err(Failure::Status(status)),
         Body::Text(text) => Err(Failure::Message(text)),
-        Body::Bytes { .. } => Err(Failure::new("unexpected answer")),
+        Body::Bytes { .. } | Body::Events(_) => Err(Failure::new("unexpected answer")),
     }
 }
 
