@@ -39,6 +39,7 @@ const ORDER: &str = "clientVersion kustomizeVersion serverVersion major minor em
 /// Types whose order is another one, by the member that holds them.
 const OTHERS: &[(&str, &str)] = &[
     ("roleRef", "apiGroup kind name"),
+    ("subjects", "kind apiGroup name namespace"),
     ("context", "cluster user namespace"),
     ("userInfo", "username uid groups extra"),
     ("scaleTargetRef", "kind name apiVersion"),
@@ -62,8 +63,19 @@ const MAPS: &[&str] = &[
 ];
 
 /// Commands whose objects are typed.
-const TYPED: &[&str] =
-    &["create", "run", "expose", "autoscale", "set", "rollout", "taint", "config", "debug", "auth"];
+const TYPED: &[&str] = &[
+    "create",
+    "run",
+    "expose",
+    "autoscale",
+    "set",
+    "rollout",
+    "taint",
+    "config",
+    "debug",
+    "auth",
+    "cluster-info",
+];
 
 static RANKS: LazyLock<BTreeMap<&'static str, usize>> =
     LazyLock::new(|| ORDER.split_whitespace().enumerate().map(|(rank, name)| (name, rank)).collect());

@@ -1,12 +1,15 @@
-//! `kubectl auth`: what one may do, and who one is.
+//! `kubectl auth`: what one may do, who one is, and roles that are brought to what a file says.
 
-use super::call::Call;
-use super::commands::{Command, Group};
-use super::errors::{Failure, Outcome};
-use super::flags::Flag;
-use super::output;
-use super::table::Columns;
+mod reconcile;
+
 use crate::apiserver::{Method, Request};
+use crate::kubectl::call::Call;
+use crate::kubectl::commands::{Command, Group};
+use crate::kubectl::describe;
+use crate::kubectl::errors::{Failure, Outcome};
+use crate::kubectl::flags::Flag;
+use crate::kubectl::output;
+use crate::kubectl::table::Columns;
 use serde_json::json;
 
 /// `kubectl auth`.
@@ -15,7 +18,7 @@ pub static COMMAND: Command = Command {
     group: Group::Troubleshooting,
     summary: "Inspect authorization",
     usage: "auth",
-    subcommands: &[&CAN_I, &WHOAMI],
+    subcommands: &[&CAN_I, &reconcile::COMMAND, &WHOAMI],
     ..Command::NEW
 };
 
@@ -142,7 +145,7 @@ async fn list(call: &Call, namespace: &str) -> Outcome<()> {
         let head = ["Resources", "Non-Resource URLs", "Resource Names", "Verbs"];
         rows.push(head.iter().map(|h| (*h).to_owned()).collect());
     }
-    rows.extend(super::describe::rule_rows(&role));
+    rows.extend(describe::rule_rows(&role));
     call.print(Columns::default().rows(&rows));
     Ok(())
 }
