@@ -130,6 +130,10 @@ impl Host for Computer {
         std::fs::write(path, content).map_err(|e| go_words(&e))
     }
 
+    fn make_dir(&self, path: &str) -> Result<(), String> {
+        std::fs::create_dir_all(path).map_err(|e| go_words(&e))
+    }
+
     fn remove_file(&self, path: &str) -> Result<(), String> {
         std::fs::remove_file(path).map_err(|e| go_words(&e))
     }

@@ -5,7 +5,7 @@ use super::commands::{Command, Group, Running};
 use super::errors::Outcome;
 use super::flags::{Flag, FlagKind};
 use super::resource::{Bare, Info};
-use super::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, SAVE_CONFIG};
+use super::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, RECORD, SAVE_CONFIG};
 use super::write::{self, DryRun};
 use crate::object::quantity::Quantity;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         &[
             Flag::text("cpu", "", "The CPU to aim at: a percentage of the requests, or an amount"),
             Flag::text("memory", "", "The memory to aim at: a percentage of the requests, or an amount"),

@@ -190,6 +190,7 @@ pub static ALL: &[&Command] = &[
     &super::annotate::COMMAND,
     &super::api::RESOURCES,
     &super::api::VERSIONS,
+    &super::completion::COMMAND,
     &super::config::COMMAND,
     &super::version::COMMAND,
     &super::help::OPTIONS,

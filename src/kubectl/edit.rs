@@ -5,7 +5,7 @@ use super::commands::{Command, Group, Running};
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
 use super::resource::{Bare, Info};
-use super::write::flags::{FIELD_MANAGER, FILES, OUTPUT, SAVE_CONFIG, VALIDATE};
+use super::write::flags::{FIELD_MANAGER, FILES, OUTPUT, RECORD, SAVE_CONFIG, VALIDATE};
 use super::write::{self, DryRun, Patch};
 use crate::kubectl::apply::difference;
 use crate::object::hash::Stream;
@@ -25,6 +25,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         &[
             Flag::bool("output-patch", "Print the patch as well"),
             Flag::text("subresource", "", "The subresource to edit, as status"),

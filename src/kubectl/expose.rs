@@ -5,7 +5,7 @@ use super::commands::{Command, Group, Running};
 use super::errors::{Failure, Outcome};
 use super::flags::Flag;
 use super::resource::{Bare, Info};
-use super::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, SAVE_CONFIG};
+use super::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, RECORD, SAVE_CONFIG};
 use super::write::overrides;
 use super::write::{self, DryRun};
 use serde_json::{Map, Value, json};
@@ -25,6 +25,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         &[
             Flag::text("cluster-ip", "", "The address to take, or None for a headless service"),
             Flag::text("external-ip", "", "An address from outside that the service answers at"),

@@ -249,6 +249,15 @@ impl Flags {
         self.find(name).is_some()
     }
 
+    /// The flags that were given, as ` --name=value` each, by name.
+    pub fn given(&self) -> String {
+        let shown = |(name, values): (&&str, &Vec<String>)| match self.find(name).map(|flag| flag.kind) {
+            Some(FlagKind::List | FlagKind::Array) => format!(" --{name}=[{}]", values.join(",")),
+            _ => format!(" --{name}={}", values.join("")),
+        };
+        self.given.iter().map(shown).collect()
+    }
+
     /// Whether the flag was given.
     pub fn changed(&self, name: &str) -> bool {
         self.given.contains_key(name)

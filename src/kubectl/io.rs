@@ -174,6 +174,11 @@ pub trait Host {
     /// # Errors
     /// The reason.
     fn write_file(&self, path: &str, content: &[u8]) -> Result<(), String>;
+    /// Makes a directory and those above it, where they are not there yet.
+    ///
+    /// # Errors
+    /// The reason.
+    fn make_dir(&self, path: &str) -> Result<(), String>;
     /// Removes a file.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::errors::{Failure, Outcome};
 use super::flags::Flag;
 use super::resource::{Bare, Info};
 use super::write::flags::{
-    ALL, ALL_NAMESPACES, DRY_RUN, FIELD_MANAGER, FIELD_SELECTOR, FILES, LOCAL, OUTPUT, SELECTOR,
+    ALL, ALL_NAMESPACES, DRY_RUN, FIELD_MANAGER, FIELD_SELECTOR, FILES, LOCAL, OUTPUT, RECORD, SELECTOR,
 };
 use super::write::pairs::{self, Pairs};
 use super::write::{self, DryRun, Patch};
@@ -36,6 +36,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         SELECTOR,
         FIELD_SELECTOR,
         ALL,

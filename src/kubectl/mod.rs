@@ -14,6 +14,7 @@ pub mod call;
 pub mod certificate;
 pub mod cluster_info;
 pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod connect;
 pub mod cordon;
@@ -124,6 +125,9 @@ async fn dispatch(env: Env, mut line: Vec<String>) -> Outcome<()> {
         }
         Err(error) => return Err(Failure::new(format!("{error}\nSee '{path} --help' for usage."))),
     };
+    if flags.changed("record") {
+        env.io.error("Flag --record has been deprecated, --record will be removed in the future\n");
+    }
     let Some(run) = command.run else {
         if !flags.args.is_empty() {
             let words = flags.args.join(" ");

@@ -5,7 +5,7 @@ use super::commands::{Command, Group, Running};
 use super::errors::{Failure, Outcome};
 use super::flags::{Flag, quote};
 use super::resource::{Bare, Info};
-use super::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT};
+use super::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, RECORD};
 use super::write::{self, DryRun, Patch};
 use crate::{apiserver, object::Kind, yaml};
 use serde_json::Value;
@@ -28,6 +28,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         &[
             Flag::text("patch", "", "The patch, as JSON or YAML").short('p'),
             Flag::text("patch-file", "", "The file that holds the patch"),

@@ -8,7 +8,7 @@ use super::exec::SESSION;
 use super::expose::pairs;
 use super::flags::Flag;
 use super::resource::{self, Info};
-use super::write::flags::{DELETE, DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, SAVE_CONFIG};
+use super::write::flags::{DELETE, DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, RECORD, SAVE_CONFIG};
 use super::write::{self, DryRun, overrides, pods};
 use super::{attach, write::stream};
 use crate::apiserver::{Body, Request};
@@ -38,6 +38,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         &[
             Flag::list("annotations", "Annotations of the pod, as KEY=VALUE"),
             Flag::bool("attach", "Wait for the pod to run, and attach to it"),

@@ -5,7 +5,7 @@ use super::commands::{Command, Group, Running};
 use super::errors::{Failure, Outcome};
 use super::flags::{Flag, FlagKind};
 use super::resource::{Bare, Info};
-use super::write::flags::{ALL, DRY_RUN, FILES, OUTPUT, SELECTOR};
+use super::write::flags::{ALL, DRY_RUN, FILES, OUTPUT, RECORD, SELECTOR};
 use super::write::{self, DryRun, Patch};
 use crate::apiserver::Request;
 use serde_json::json;
@@ -22,6 +22,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         SELECTOR,
         ALL,
         &[
@@ -80,6 +81,9 @@ async fn scale(call: &Call, info: &Info, replicas: i64, dry_run: DryRun) -> Outc
         }
         let patch = json!({"spec": {"replicas": replicas}});
         write::patch_path(call, &path, Patch::Merge, patch, dry_run).await?;
+        if call.flags.bool("record") {
+            write::patch(call, info, Patch::Merge, json!({"metadata": {}}), dry_run).await?;
+        }
     }
     let mut shown = info.object.clone();
     if dry_run == DryRun::Client {

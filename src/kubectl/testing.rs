@@ -22,6 +22,9 @@ impl Host for Files {
         self.0.borrow_mut().insert(path.to_owned(), content.to_vec());
         Ok(())
     }
+    fn make_dir(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
     fn remove_file(&self, path: &str) -> Result<(), String> {
         self.0.borrow_mut().remove(path).map(|_| ()).ok_or_else(|| "no such file or directory".to_owned())
     }

@@ -59,6 +59,12 @@ impl Host for FileHost {
         files.write(&path, content, false, now).map_err(go_words)
     }
 
+    fn make_dir(&self, path: &str) -> Result<(), String> {
+        let now = self.world.client.now().0;
+        self.world.files.borrow_mut().make_dirs(&self.path(path), now);
+        Ok(())
+    }
+
     fn remove_file(&self, path: &str) -> Result<(), String> {
         self.world.files.borrow_mut().remove(&self.path(path)).map_err(go_words)
     }

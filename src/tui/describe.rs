@@ -21,6 +21,9 @@ impl Host for Bare {
     fn write_file(&self, _path: &str, _content: &[u8]) -> Result<(), String> {
         Err("read-only file system".to_owned())
     }
+    fn make_dir(&self, _: &str) -> Result<(), String> {
+        Err("read-only file system".to_owned())
+    }
     fn remove_file(&self, _path: &str) -> Result<(), String> {
         Err(NO_FILE.to_owned())
     }

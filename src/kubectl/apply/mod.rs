@@ -14,7 +14,7 @@ use super::flags::Flag;
 use super::manifest::Validation;
 use super::output;
 use super::resource::{self, Bare, Info, Target};
-use super::write::flags::{DELETE, DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, SELECTOR, VALIDATE};
+use super::write::flags::{DELETE, DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, RECORD, SELECTOR, VALIDATE};
 use super::write::{self, DryRun, LAST_APPLIED, Patch, go_json};
 use crate::apiserver::patch::strategic::{ListStrategy, list_strategy, retains_keys};
 use crate::apiserver::schema;
@@ -36,6 +36,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         SELECTOR,
         DELETE,
         &[

@@ -28,6 +28,7 @@ pub use table::COMMAND;
 use super::call::Call;
 use super::errors::{Failure, Outcome};
 use super::io::Host;
+use super::mapper::Mapper;
 use super::resource::Bare;
 use super::write::{self, DryRun};
 use serde_json::{Value, json};
@@ -44,6 +45,8 @@ pub struct Options {
     pub host: Rc<dyn Host>,
     /// Set when `-n` was given: the manifest then names it.
     namespace: Option<String>,
+    /// The resources of the server, for a generator that names some.
+    mapper: Option<Rc<Mapper>>,
     command: Vec<String>,
     call: Call,
 }
@@ -65,6 +68,7 @@ impl Options {
             name: name.clone(),
             host: call.env.host.clone(),
             namespace,
+            mapper: None,
             command: command.to_vec(),
             call: call.clone(),
         })
@@ -112,8 +116,12 @@ fn named(api_version: &str, kind: &str, options: &Options) -> Value {
 
 /// Runs a generator and creates what it answers. A failure of the server is introduced with `noun`.
 async fn generate(call: Call, noun: &str, generator: fn(&Options) -> Generated) -> Outcome<()> {
-    let options = Options::read(&call)?;
+    let mut options = Options::read(&call)?;
     let dry_run = DryRun::of(&call)?;
+    // Roles name resources. What is wrong with the command line is said before anybody is asked.
+    if !options.list("verb").is_empty() && !options.list("resource").is_empty() {
+        options.mapper = Some(call.mapper().await?);
+    }
     let object = generator(&options)?;
     submit(&call, object, dry_run, noun).await
 }

@@ -1,9 +1,11 @@
 //! `kubectl create role` and `clusterrole`: rules from `--verb`, `--resource` and `--resource-name`.
 
 use super::{Generated, Options, named};
+use crate::kubectl::errors::Failure;
+use crate::kubectl::mapper::Mapping;
 use crate::kubectl::write::label_selector;
-use crate::object::Kind;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The Role.
 pub fn generate(options: &Options) -> Generated {
@@ -18,8 +20,8 @@ pub fn generate_cluster(options: &Options) -> Generated {
     let mut role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": options.name},
     });
-    let (aggregation, urls) = (options.list("aggregation-rule"), options.list("non-resource-url"));
-    let (verbs, resources) = (options.list("verb"), options.list("resource"));
+    let (aggregation, urls) = (options.list("aggregation-rule"), unique(options.list("non-resource-url")));
+    let (verbs, resources) = (verbs(options), options.list("resource"));
     if !aggregation.is_empty() {
         if !(verbs.is_empty() && resources.is_empty() && urls.is_empty()) {
             return Err(
@@ -30,21 +32,26 @@ pub fn generate_cluster(options: &Options) -> Generated {
         role["rules"] = Value::Null;
         return Ok(role);
     }
-    let mut rules = Vec::new();
-    if !verbs.is_empty() && resources.is_empty() && urls.is_empty() {
+    if verbs.is_empty() {
+        return Err("at least one verb must be specified".into());
+    }
+    if resources.is_empty() && urls.is_empty() {
         return Err("one of resource or nonResourceURL must be specified".into());
     }
-    if !resources.is_empty() || urls.is_empty() {
-        rules = resource_rules(options)?;
-    }
+    let mut rules = if resources.is_empty() { Vec::new() } else { resource_rules(options)? };
     if !urls.is_empty() {
-        if verbs.is_empty() {
-            return Err("at least one verb must be specified".into());
+        if let Some(verb) = verbs.iter().find(|verb| !PATH_VERBS.contains(&verb.as_str())) {
+            return Err(format!("invalid verb: '{verb}' for nonResourceURL").into());
         }
-        if urls.iter().any(|url| url != "*" && !url.starts_with('/')) {
-            return Err("nonResourceURL should start with /".into());
+        for url in urls.iter().filter(|url| *url != "*") {
+            if !url.starts_with('/') {
+                return Err("nonResourceURL should start with /".into());
+            }
+            if url.trim_end_matches('*').len() + 1 < url.len() || url.trim_end_matches('*').contains('*') {
+                return Err("nonResourceURL only supports wildcard matches when '*' is at the end".into());
+            }
         }
-        rules.push(json!({"nonResourceURLs": urls, "verbs": unique(verbs)}));
+        rules.push(json!({"nonResourceURLs": urls, "verbs": verbs}));
     }
     role["rules"] = Value::Array(rules);
     Ok(role)
@@ -63,35 +70,60 @@ const VERBS: &[&str] = &[
     "deletecollection",
     "use",
     "bind",
-    "approve",
-    "sign",
     "escalate",
     "impersonate",
-    "attest",
     "*",
 ];
+/// What may be done with a path.
+const PATH_VERBS: &[&str] = &["get", "put", "post", "head", "options", "delete", "patch", "*"];
 
-/// One rule for each API group, in the order in which groups are first named.
-fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
-    let verbs = unique(options.list("verb"));
+const RBAC: &str = "rbac.authorization.k8s.io";
+/// Verbs that mean something for few resources only, and these, which need not be served.
+const SPECIAL: &[(&str, &[(&str, &str)])] = &[
+    ("use", &[("policy", "podsecuritypolicies"), ("extensions", "podsecuritypolicies")]),
+    ("bind", &[(RBAC, "roles"), (RBAC, "clusterroles")]),
+    ("escalate", &[(RBAC, "roles"), (RBAC, "clusterroles")]),
+    (
+        "impersonate",
+        &[("", "users"), ("", "serviceaccounts"), ("", "groups"), ("authentication.k8s.io", "userextras")],
+    ),
+];
+
+/// One rule for each API group, in the order of their names.
+fn resource_rules(options: &Options) -> Result<Vec<Value>, Failure> {
+    let verbs = verbs(options);
     if verbs.is_empty() {
         return Err("at least one verb must be specified".into());
     }
     for verb in verbs.iter().filter(|verb| !VERBS.contains(&verb.as_str())) {
         options.warn(&format!("'{verb}' is not a standard resource verb"));
     }
-    let resources = options.list("resource");
+    let mut resources = options.list("resource");
     if resources.is_empty() {
         return Err("at least one resource must be specified".into());
     }
+    // Everything makes naming anything else pointless.
+    if let Some(at) = resources.iter().position(|resource| resource == "*") {
+        resources = &resources[at..=at];
+    }
     let names = unique(options.list("resource-name"));
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut checked = true;
     for resource in resources {
-        let (group, plural) = resolve(resource)?;
-        match groups.iter_mut().find(|(g, _)| *g == group) {
-            Some((_, plurals)) if plurals.contains(&plural) => {}
-            Some((_, plurals)) => plurals.push(plural),
-            None => groups.push((group, vec![plural])),
+        let (whole, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        let (name, group) = whole.split_once('.').unwrap_or((whole, ""));
+        if name.is_empty() {
+            return Err("resource must be specified if apiGroup/subresource specified".into());
+        }
+        // Behind a star nothing is checked any more.
+        checked &= name != "*";
+        let (group, mut plural) = resolve(options, name, group, &verbs, checked)?;
+        if !subresource.is_empty() {
+            plural = format!("{plural}/{subresource}");
+        }
+        let plurals = groups.entry(group).or_default();
+        if !plurals.contains(&plural) {
+            plurals.push(plural);
         }
     }
     let rule = |(group, resources): (String, Vec<String>)| {
@@ -104,22 +136,41 @@ fn resource_rules(options: &Options) -> Result<Vec<Value>, super::Failure> {
     Ok(groups.into_iter().map(rule).collect())
 }
 
-/// The group and plural of `pods`, `deploy.apps`, `pods/log` or `*`.
-fn resolve(text: &str) -> Result<(String, String), super::Failure> {
-    let (resource, subresource) = text.split_once('/').map_or((text, None), |(r, s)| (r, Some(s)));
-    let (name, group) = resource.split_once('.').unwrap_or((resource, ""));
-    let with_sub = |plural: &str| subresource.map_or(plural.to_owned(), |s| format!("{plural}/{s}"));
-    if name == "*" {
-        return Ok((group.to_owned(), with_sub("*")));
+/// The group and plural of `pods`, `deploy` of `apps`, or what the verbs alone know.
+fn resolve(
+    options: &Options,
+    name: &str,
+    group: &str,
+    verbs: &[String],
+    checked: bool,
+) -> Result<(String, String), Failure> {
+    let lower = name.to_lowercase();
+    let served = || options.mapper.iter().flat_map(|mapper| mapper.preferred());
+    let called = |m: &&Mapping| {
+        [&m.plural, &m.singular, &m.kind.to_lowercase()].contains(&&lower) || m.short.contains(&lower)
+    };
+    // The group may be begun only, where none is called so.
+    let found = served().filter(called).find(|m| group.is_empty() || m.group == group);
+    let found = found.or_else(|| served().filter(called).find(|m| m.group.starts_with(group)));
+    let (of, plural) = found.map_or((group, name), |m| (m.group.as_str(), m.plural.as_str()));
+    let mut known = found.is_some() || !checked;
+    for (verb, only) in SPECIAL.iter().filter(|(verb, _)| checked && verbs.iter().any(|v| v == verb)) {
+        if !only.contains(&(of, plural)) {
+            return Err(format!("can not perform '{verb}' on '{plural}' in group '{of}'").into());
+        }
+        known = true;
     }
-    let known = Kind::ALL.iter().map(|k| k.info()).find(|info| {
-        let named = info.plural == name || info.singular == name || info.short.contains(&name);
-        named && (group.is_empty() || info.group == group)
-    });
-    known.map(|info| (info.group.to_owned(), with_sub(info.plural))).ok_or_else(|| {
+    if !known {
         let of = if group.is_empty() { String::new() } else { format!(" in group {group:?}") };
-        super::Failure::Text(format!("the server doesn't have a resource type {name:?}{of}"), 1)
-    })
+        return Err(Failure::Text(format!("the server doesn't have a resource type {name:?}{of}"), 1));
+    }
+    Ok((of.to_owned(), plural.to_owned()))
+}
+
+/// The verbs, each once; all of them make naming others pointless.
+fn verbs(options: &Options) -> Vec<String> {
+    let verbs = unique(options.list("verb"));
+    if verbs.iter().any(|verb| verb == "*") { vec!["*".to_owned()] } else { verbs }
 }
 
 fn unique(list: &[String]) -> Vec<String> {

@@ -6,7 +6,9 @@ use super::{
 };
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::flags::{Flag, FlagKind};
-use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, SAVE_CONFIG, SELECTOR, VALIDATE};
+use crate::kubectl::write::flags::{
+    DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, RECORD, SAVE_CONFIG, SELECTOR, VALIDATE,
+};
 
 /// A generator: name, aliases, usage, summary, own flags, the words about a failure, the function.
 macro_rules! generator {
@@ -348,6 +350,7 @@ pub static COMMAND: Command = Command {
     ],
     flags: &[
         FILES,
+        RECORD,
         SELECTOR,
         &[
             Flag::bool("edit", "Edit the objects before they are created"),

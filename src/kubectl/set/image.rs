@@ -5,7 +5,7 @@ use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::resource::Bare;
-use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, SELECTOR};
+use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, RECORD, SELECTOR};
 use crate::kubectl::write::{self, DryRun, pairs};
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub static COMMAND: Command = Command {
         ),
         ("Set the image of every container", "kubectl set image daemonset abc *=nginx:1.9.1"),
     ],
-    flags: &[FILES, SELECTOR, ALL, LOCAL, DRY_RUN, OUTPUT, FIELD_MANAGER],
+    flags: &[FILES, RECORD, SELECTOR, ALL, LOCAL, DRY_RUN, OUTPUT, FIELD_MANAGER],
     run: Some(|call| -> Running { Box::pin(run(call)) }),
     ..Command::NEW
 };

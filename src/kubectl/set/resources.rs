@@ -6,7 +6,7 @@ use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::flags::Flag;
 use crate::kubectl::resource::Bare;
-use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, SELECTOR};
+use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, RECORD, SELECTOR};
 use crate::kubectl::write::{self, DryRun, resource_list};
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ pub static COMMAND: Command = Command {
     )],
     flags: &[
         FILES,
+        RECORD,
         SELECTOR,
         ALL,
         &[

@@ -6,7 +6,7 @@ use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::flags::Flag;
 use crate::kubectl::resource::Bare;
-use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT};
+use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, RECORD};
 use crate::kubectl::write::{self, DryRun, label_selector};
 
 /// `kubectl set selector`.
@@ -18,6 +18,7 @@ pub static COMMAND: Command = Command {
     examples: &[("Let a service select other pods", "kubectl set selector service my-svc 'environment=qa'")],
     flags: &[
         FILES,
+        RECORD,
         ALL,
         &[Flag::text("resource-version", "", "Only if the object is at this version")],
         LOCAL,

@@ -5,7 +5,7 @@ use crate::kubectl::call::Call;
 use crate::kubectl::commands::{Command, Group, Running};
 use crate::kubectl::errors::{Failure, Outcome};
 use crate::kubectl::resource::Bare;
-use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT};
+use crate::kubectl::write::flags::{DRY_RUN, FIELD_MANAGER, FILES, LOCAL, OUTPUT, RECORD};
 use crate::kubectl::write::{self, DryRun};
 use serde_json::json;
 
@@ -20,7 +20,7 @@ pub static COMMAND: Command = Command {
         "Set the service account of a deployment",
         "kubectl set serviceaccount deployment nginx-deployment serviceaccount1",
     )],
-    flags: &[FILES, ALL, LOCAL, DRY_RUN, OUTPUT, FIELD_MANAGER],
+    flags: &[FILES, RECORD, ALL, LOCAL, DRY_RUN, OUTPUT, FIELD_MANAGER],
     run: Some(|call| -> Running { Box::pin(run(call)) }),
     ..Command::NEW
 };

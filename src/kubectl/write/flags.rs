@@ -32,6 +32,10 @@ pub const VALIDATE: &[Flag] = &[Flag::text(
 pub const FIELD_MANAGER: &[Flag] =
     &[Flag::text("field-manager", "kubectl", "The name under which field ownership is kept")];
 
+/// `--record`, which is on its way out: accepted with a remark, and obeyed.
+pub const RECORD: &[Flag] =
+    &[Flag::bool("record", "Write the command line into the object's annotation change-cause").hidden()];
+
 /// `--local`.
 pub const LOCAL: &[Flag] = &[Flag::bool("local", "Work on the objects of -f only, without the server")];
 

@@ -171,7 +171,10 @@ pub async fn create_in(
 }
 
 /// Adds the parameters of every write: who writes, and how strictly fields are looked at.
-pub fn manage(call: &Call, request: Request) -> Request {
+pub fn manage(call: &Call, mut request: Request) -> Request {
+    if call.flags.bool("record") && !request.path.ends_with("/scale") {
+        remember_cause(call, request.body.as_mut());
+    }
     let manager = match (call.flags.text("field-manager"), call.path.split(' ').nth(1)) {
         (named, Some(verb)) if named.is_empty() || named == "kubectl" => format!("kubectl-{verb}"),
         (named, _) => named.to_owned(),
@@ -184,6 +187,20 @@ pub fn manage(call: &Call, request: Request) -> Request {
         _ => "Ignore",
     };
     request.param("fieldManager", manager).param("fieldValidation", validation)
+}
+
+/// `--record`: the object's annotation says which command line changed it.
+fn remember_cause(call: &Call, body: Option<&mut Value>) {
+    let Some(map) = body.and_then(Value::as_object_mut) else { return };
+    let mut inner = map;
+    for name in ["metadata", "annotations"] {
+        let member = inner.entry(name).or_insert_with(|| json!({}));
+        let Some(object) = member.as_object_mut() else { return };
+        inner = object;
+    }
+    let words: String = call.args().iter().map(|word| format!(" {word}")).collect();
+    let cause = format!("{}{words}{}", call.path, call.flags.given());
+    inner.insert("kubernetes.io/change-cause".to_owned(), json!(cause));
 }
 
 /// `no matches for kind "X" in version "v1"`.

@@ -127,3 +127,58 @@ fn the_kubeconfig_is_read_and_changed() {
         assert_eq!(lab.run(line), wanted, "{line}");
     }
 }
+
+#[test]
+fn the_command_line_is_recorded_when_asked() {
+    let lab = lab();
+    let remark = "Flag --record has been deprecated, --record will be removed in the future\n";
+    lab.run("create deployment web --image=nginx:1.25");
+    lab.pass(1);
+    let set = lab.run("set image deploy/web nginx=nginx:1.26 --record");
+    assert_eq!(set, format!("{remark}deployment.apps/web image updated\n"));
+    lab.pass(1);
+    let history = lab.run("rollout history deploy web");
+    assert!(history.contains("kubectl set image deploy/web nginx=nginx:1.26 --record=true"), "{history}");
+    lab.run("scale deploy web --replicas=2 -n default --record");
+    let cause = lab.run("get deploy web -o jsonpath={.metadata.annotations.kubernetes\\.io/change-cause}");
+    assert_eq!(cause, "kubectl scale deploy web --namespace=default --record=true --replicas=2");
+    assert!(lab.run("patch deploy web -p '{\"metadata\":3}' --record").contains("[exit 1]"));
+    assert!(lab.run("rollout restart deploy web --record").contains("unknown flag: --record"));
+}
+
+#[test]
+fn roles_name_what_is_served() {
+    let lab = lab();
+    lab.run_with(
+        "apply -f -",
+        "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: toys.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: toys, singular: toy, kind: Toy, shortNames: [ty]}
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+",
+    );
+    lab.pass(2);
+    let rules = |resources: &str| {
+        lab.run(&format!(
+            "create role r --verb=get --resource={resources} --dry-run=client -o jsonpath={{.rules}}"
+        ))
+    };
+    let said = rules("ty/status,pods/log,deploy.apps,toys.exam");
+    for part in [r#"["example.com"],"resources":["toys/status","toys"]"#, r#"[""],"resources":["pods/log"]"#]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(
+        rules("toys.v1.example.com"),
+        "the server doesn't have a resource type \"toys\" in group \"v1.example.com\"\n[exit 1]\n"
+    );
+    assert!(
+        lab.run("create role r --verb=use --resource=pods")
+            .starts_with("error: can not perform 'use' on 'pods' in group ''")
+    );
+}

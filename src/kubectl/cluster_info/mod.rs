@@ -1,9 +1,11 @@
 //! `kubectl cluster-info`: where the control plane and its services are.
 
-use super::call::Call;
-use super::commands::{Command, Group};
-use super::errors::Outcome;
+mod dump;
+
 use crate::apiserver::Request;
+use crate::kubectl::call::Call;
+use crate::kubectl::commands::{Command, Group};
+use crate::kubectl::errors::Outcome;
 
 /// `kubectl cluster-info`.
 pub static COMMAND: Command = Command {
@@ -12,6 +14,7 @@ pub static COMMAND: Command = Command {
     summary: "Display cluster information",
     usage: "cluster-info",
     examples: &[("The addresses", "kubectl cluster-info")],
+    subcommands: &[&dump::COMMAND],
     run: Some(|call| Box::pin(run(call))),
     ..Command::NEW
 };
