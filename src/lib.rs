@@ -10,6 +10,7 @@
 //! `tests/tidy.rs` holds the arrows. `ARCHITECTURE.md` says why they are so.
 
 pub mod apiserver;
+pub mod archive;
 pub mod cli;
 pub mod client;
 pub mod cluster;

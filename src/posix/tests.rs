@@ -282,6 +282,26 @@ fn language() {
 #[test]
 fn as_bash_and_gnu() {
     check(&[
+        (
+            "mkdir -p d/s e; echo x > d/a; echo y > d/s/b; tar cf d.tar d; tar tf d.tar; tar -xvf d.tar -C e d/s; cat e/d/s/b",
+            "d/\nd/a\nd/s/\nd/s/b\nd/s/\nd/s/b\ny\n",
+            "",
+            0,
+        ),
+        (
+            "echo x > a; tar cf - $PWD/a | tar tvf - | cut -c1-30; tar cf - nope | tar xmf - -C /nowhere",
+            "-rw-r--r-- root/root         2\n",
+            "tar: Removing leading `/' from member names\ntar: nope: Cannot stat: No such file or directory\n\
+             tar: Exiting with failure status due to previous errors\n\
+             tar: /nowhere: Cannot open: No such file or directory\ntar: Error is not recoverable: exiting now\n",
+            2,
+        ),
+        (
+            "echo no | tar xf -",
+            "",
+            "tar: This does not look like a tar archive\ntar: Exiting with failure status due to previous errors\n",
+            2,
+        ),
         ("printf 'b\\na\\nc\\n' | sort", "a\nb\nc\n", "", 0),
         (
             "printf '10\\n9\\n2\\n' | sort -n; printf '10\\n9\\n2\\n' | sort; printf '1\\n2\\n' | sort -r",

@@ -149,8 +149,9 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Talk<S> {
         loop {
             news.borrow_and_update();
             let read = self.door.client.read_stream(self.id);
-            self.output(STDOUT, read.stdout).await?;
+            // Remarks first: who reads an archive hangs up at its end.
             self.output(STDERR, read.stderr).await?;
+            self.output(STDOUT, read.stdout).await?;
             if let Some(code) = read.exit {
                 let code = if self.wanted.attach { 0 } else { code };
                 return self.end(code).await;

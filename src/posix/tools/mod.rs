@@ -23,6 +23,7 @@ mod run;
 mod sed;
 mod sed_parse;
 mod sort;
+mod tar;
 pub(super) mod test;
 mod text;
 mod words;
@@ -223,6 +224,7 @@ pub const TOOLS: &[Entry] = &[
     now("stat", "stat [-c FORMAT] FILE...", files::stat),
     later("tac", "tac [FILE]...", text::tac),
     later("tail", "tail [-n LINES] [-c BYTES] [-f] [FILE]...", text::tail),
+    later("tar", "tar -c|-x|-t [-v] [-f ARCHIVE] [-C DIRECTORY] [FILE]...", tar::start),
     later("tee", "tee [-a] [FILE]...", text::tee),
     now("test", "test EXPRESSION", test::test),
     later("timeout", "timeout SECONDS COMMAND", run::timeout),
