@@ -119,6 +119,13 @@ fn turn<'a>(view: &View<'a>, node: &'a Node) -> Turn {
     if evicting(node).next().is_some() {
         return Turn::Now;
     }
+    // A kubelet that says itself that it is not ready is heard of when the monitor comes by.
+    let conditions = node.status.iter().flat_map(|s| s.conditions.iter().flatten());
+    let told = conditions.clone().find(|c| c.type_ == "Ready" && c.status == "False");
+    let since = told.and_then(|c| c.last_transition_time.as_ref()).map(SimTime::from_api);
+    if let Some(look) = since.map(|since| next_look(view, since)).filter(|look| *look > view.now) {
+        return Turn::At(look);
+    }
     let counts = |n: &&Node| zone(n) == zone(node) && n.label(EXCLUDED).is_none();
     let peers: Vec<&Node> = nodes().filter(counts).collect();
     let known = peers.iter().map(|n| ready_status(n)).filter(|status| !status.is_empty());
@@ -143,17 +150,18 @@ fn turn<'a>(view: &View<'a>, node: &'a Node) -> Turn {
 
 /// When a node whose machine stopped is noticed: its last lease runs out, and then the monitor comes by.
 fn silent_at(view: &View, node: &Node, stopped: SimTime) -> SimTime {
-    let start = view.config.start;
-    let tick = |at: SimTime| {
-        let rest = at.since(start) % MONITOR_PERIOD;
-        if rest == 0 { at } else { at + (MONITOR_PERIOD - rest) }
-    };
     if ready_status(node).is_empty() {
-        return tick(node.created() + STARTUP_GRACE);
+        return next_look(view, node.created() + STARTUP_GRACE);
     }
     let stopped = stopped.max(node.created());
-    let renewed = SimTime(stopped.0 - stopped.since(start) % LEASE_RENEWAL);
-    tick(renewed + GRACE)
+    let renewed = SimTime(stopped.0 - stopped.since(view.config.start) % LEASE_RENEWAL);
+    next_look(view, renewed + GRACE)
+}
+
+/// When the monitor comes by, not before `at`.
+fn next_look(view: &View, at: SimTime) -> SimTime {
+    let rest = at.since(view.config.start) % MONITOR_PERIOD;
+    if rest == 0 { at } else { at + (MONITOR_PERIOD - rest) }
 }
 
 /// The node's conditions are no longer known, and its pods no longer count as ready.
