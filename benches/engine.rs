@@ -1,14 +1,17 @@
 //! The engine: 10,000 pods of one Deployment created, scheduled on 1,000 nodes and running, twice.
 //!
-//! Prints pods a second, bytes a pod, and whether both runs came to the same history. A figure, not a test.
+//! Prints pods a second, bytes a pod, and whether both runs came to the same history. A figure, not a test. `PODS` and
+//! `NODES` in the environment ask for another size: with 150000 and 5000 the pods should stay under 2 GiB.
 
 use kubedojo::apiserver::{Cause, Method, Request, User};
 use kubedojo::cluster::{Cluster, Config, NodeConfig};
 use kubedojo::object::{Pod, SECOND};
 use std::process::Command;
 
-const NODES: usize = 1000;
-const PODS: usize = 10_000;
+/// A size from the environment.
+fn size(name: &str, usual: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
 
 fn resident_bytes() -> u64 {
     let pid = std::process::id().to_string();
@@ -30,8 +33,9 @@ fn running(cluster: &Cluster) -> usize {
 }
 
 fn roll_out(show: bool) -> u64 {
+    let (nodes_wanted, pods) = (size("NODES", 1000), size("PODS", 10_000));
     let mut nodes = vec![NodeConfig::control_plane("control-plane")];
-    nodes.extend((1..=NODES).map(|i| NodeConfig::worker(&format!("worker-{i}"))));
+    nodes.extend((1..=nodes_wanted).map(|i| NodeConfig::worker(&format!("worker-{i}"))));
     let began = timer();
     let mut cluster = Cluster::new(Config { nodes, ..Config::default() });
     kubedojo::session::settle(&mut cluster, 600 * SECOND);
@@ -39,7 +43,7 @@ fn roll_out(show: bool) -> u64 {
     let before = resident_bytes();
     let deployment = serde_json::json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
-        "spec": {"replicas": PODS, "selector": {"matchLabels": {"app": "web"}}, "template": {
+        "spec": {"replicas": pods, "selector": {"matchLabels": {"app": "web"}}, "template": {
             "metadata": {"labels": {"app": "web"}},
             "spec": {"containers": [{"name": "web", "image": "nginx:1.27", "ports": [{"containerPort": 80}]}]}}},
     });
@@ -49,16 +53,16 @@ fn roll_out(show: bool) -> u64 {
     assert!(response.is_success(), "{}", response.value());
     let (start, began) = (cluster.now(), timer());
     let mut steps = 0;
-    while running(&cluster) < PODS && cluster.now().since(start) < 1800 * SECOND {
+    while running(&cluster) < pods && cluster.now().since(start) < 1800 * SECOND {
         steps += cluster.advance(cluster.now() + SECOND, usize::MAX).steps;
     }
     let took = began.elapsed();
     if show {
         let up = running(&cluster);
         let bytes = resident_bytes().saturating_sub(before) / up.max(1) as u64;
-        println!("{NODES} nodes joined in {:.2} s", booted.as_secs_f64());
+        println!("{nodes_wanted} nodes joined in {:.2} s", booted.as_secs_f64());
         println!(
-            "{up} of {PODS} pods running in {:.2} s: {:.0} pods/s, {steps} steps, {:.1} virtual s, {bytes} bytes/pod",
+            "{up} of {pods} pods running in {:.2} s: {:.0} pods/s, {steps} steps, {:.1} virtual s, {bytes} bytes/pod",
             took.as_secs_f64(),
             up as f64 / took.as_secs_f64(),
             cluster.now().since(start) as f64 / SECOND as f64,
