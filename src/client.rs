@@ -4,6 +4,7 @@
 //! simulated cluster lives behind it; for kubectl another cluster may, over HTTPS. What only a simulation has (its
 //! network, its machines, a copy of it) is asked for in process alone.
 
+mod forward;
 mod remote;
 mod session;
 mod url;
@@ -15,6 +16,7 @@ use crate::cluster::kubelet::StreamRead;
 use crate::cluster::network::{DnsAnswer, HttpCall, HttpReply, Outcome, Point, QueryType};
 use crate::cluster::{Authority, Cluster, kubelet, network};
 use crate::object::{Kind, ObjectName, SimTime};
+pub use forward::{Forward, Forwarded, connection_refused};
 use remote::Remote;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -33,6 +35,7 @@ pub struct Client {
     command: Rc<Cell<u64>>,
     waiting: Rc<Cell<Option<SimTime>>>,
     pace: Rc<Cell<u64>>,
+    ports: Rc<forward::Ports>,
 }
 
 /// A point of a cluster's history, to be known again.
@@ -66,7 +69,13 @@ impl Client {
     }
 
     fn behind(door: Door) -> Self {
-        Self { door, command: Rc::default(), waiting: Rc::default(), pace: Rc::default() }
+        Self {
+            door,
+            command: Rc::default(),
+            waiting: Rc::default(),
+            pace: Rc::default(),
+            ports: Rc::default(),
+        }
     }
 
     /// A client of the same cluster as another user.
@@ -289,6 +298,16 @@ impl Client {
     /// Sends an HTTP request from a point of the network.
     pub fn http(&self, from: &Point, call: &HttpCall) -> Outcome<HttpReply> {
         network::http(&mut self.cluster().borrow_mut(), from, call)
+    }
+
+    /// Sends an HTTP request to a pod itself, from within it.
+    pub fn http_to_pod(&self, pod: &ObjectName, call: &HttpCall) -> Outcome<HttpReply> {
+        kubelet::http_to_pod(&mut self.cluster().borrow_mut(), pod, call.port, call)
+    }
+
+    /// Whether something in a pod listens on a port.
+    pub fn listens(&self, pod: &ObjectName, port: u16) -> bool {
+        kubelet::listens(&self.cluster().borrow(), pod, port)
     }
 
     /// Sends an HTTP request in a copy of the cluster, as the visitor of this number: nothing of it is seen here. Says

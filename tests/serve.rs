@@ -210,7 +210,7 @@ async fn leases(client: &Client) {
     assert_eq!(now.holder_identity.as_deref(), Some("b"));
 }
 
-/// Logs that are followed, and commands over WebSocket.
+/// Logs that are followed, commands, and forwarded ports.
 async fn streams(client: &Client) {
     let api: Api<Pod> = Api::default_namespaced(client.clone());
     let pod: Pod = serde_json::from_value(json!({
@@ -237,6 +237,20 @@ async fn streams(client: &Client) {
     let mut text = String::new();
     futures_util::AsyncReadExt::read_to_string(&mut log, &mut text).await.unwrap();
     assert_eq!(text, "1\n2\n3\n");
+    let web: Pod = serde_json::from_value(json!({
+        "metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "image": "nginx"}]},
+    }))
+    .unwrap();
+    api.create(&PostParams::default(), &web).await.unwrap();
+    wait::await_condition(api.clone(), "web", wait::conditions::is_pod_running()).await.unwrap();
+    let mut forwarder = api.portforward("web", &[80]).await.unwrap();
+    let mut port = forwarder.take_stream(80).unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut port, request).await.unwrap();
+    let mut text = String::new();
+    port.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.contains("Welcome to nginx!"), "{text}");
+
     let missing = api.exec("nope", ["ls"], &AttachParams::default()).await;
     assert!(missing.is_err());
 }

@@ -266,11 +266,12 @@ fn subresource(info: &KindInfo, sub: &str) -> Value {
         "token" => ("TokenRequest", Some(("authentication.k8s.io", "v1"))),
         "exec" => ("PodExecOptions", None),
         "attach" => ("PodAttachOptions", None),
+        "portforward" => ("PodPortForwardOptions", None),
         _ => (info.kind, None),
     };
     let verbs: &[&str] = match sub {
         "eviction" | "binding" | "token" => &["create"],
-        "exec" | "attach" => &["create", "get"],
+        "exec" | "attach" | "portforward" => &["create", "get"],
         "log" => &["get"],
         "finalize" => &["update"],
         _ => &["get", "patch", "update"],

@@ -65,6 +65,14 @@ impl Remote {
         Ok(())
     }
 
+    pub(super) fn server_client(&self) -> Option<kube::Client> {
+        self.client.borrow().clone()
+    }
+
+    pub(super) fn bell(&self) -> Rc<Bell> {
+        self.bell.clone()
+    }
+
     fn client(&self) -> Result<kube::Client, Response> {
         self.client.borrow().clone().ok_or_else(|| no_answer("no configuration has been provided".to_owned()))
     }
@@ -74,6 +82,11 @@ impl Remote {
         let session = [("/exec", Method::Post), ("/attach", Method::Post)]
             .iter()
             .any(|(end, method)| request.path.ends_with(end) && request.method == *method);
+        // Connections are made one by one; until the first there is nothing but the wish.
+        if request.path.ends_with("/portforward") {
+            let (status, body) = (101, Body::Stream(self.keep(Shared::default())));
+            return Response { status, warnings: Vec::new(), body };
+        }
         let answer = if watch {
             self.watch(request).await
         } else if session {

@@ -240,7 +240,7 @@ kinds! {
     // variant: type, group, version, plural, singular, short names, namespaced, categories, subresources
     Namespace: core::Namespace, "", "v1", "namespaces", "namespace", &["ns"], false, &[], &["status", "finalize"];
     Node: core::Node, "", "v1", "nodes", "node", &["no"], false, &[], &["status"];
-    Pod: super::Pod, "", "v1", "pods", "pod", &["po"], true, &["all"], &["status", "log", "exec", "attach", "eviction", "binding", "ephemeralcontainers", "resize"];
+    Pod: super::Pod, "", "v1", "pods", "pod", &["po"], true, &["all"], &["status", "log", "exec", "attach", "portforward", "eviction", "binding", "ephemeralcontainers", "resize"];
     Service: core::Service, "", "v1", "services", "service", &["svc"], true, &["all"], &["status"];
     Endpoints: core::Endpoints, "", "v1", "endpoints", "endpoints", &["ep"], true, &[], &[];
     ConfigMap: core::ConfigMap, "", "v1", "configmaps", "configmap", &["cm"], true, &[], &[];

@@ -4,7 +4,7 @@ use super::accept::{self, Agreed, Encoding};
 use super::answer::{self, Answer};
 use super::door::{Door, Seen};
 use super::identity::Identity;
-use super::websocket::{self, Wish};
+use super::upgrade::{self, Wish};
 use super::{gzip, limits, request, stream, watch};
 use crate::apiserver::{Accept, ApiError, Body, Request, User};
 use hyper::body::Incoming;
@@ -96,8 +96,8 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         if watch::is_watch(&request) {
             "WATCH".clone_into(&mut seen.verb);
         }
-        if websocket::is_remote_command(&request.path) {
-            let wish = websocket::wish(&parts.headers, upgrade);
+        if let Some(subject) = upgrade::subject(&request.path) {
+            let wish = upgrade::wish(&parts.headers, upgrade, subject);
             return remote_command(&door, request, user, wish).await;
         }
         respond(&door, request, user, agreed).await
@@ -134,7 +134,7 @@ fn agent(headers: &HeaderMap) -> String {
     text.split(' ').next().unwrap_or("").chars().take(60).collect()
 }
 
-/// Begins an `exec` or `attach`. A client that cannot follow it is told so before anything runs; that the pod does not
+/// Begins an `exec`, `attach` or `portforward`. A client that cannot follow it is told so before anything runs; that the pod does not
 /// run is told first.
 async fn remote_command(
     door: &Door,
@@ -158,7 +158,7 @@ async fn remote_command(
     };
     let response = door.ask(request.clone(), user).await?;
     Ok(match response.body {
-        Body::Stream(id) => websocket::begin(door.clone(), wish, &request, id),
+        Body::Stream(id) => upgrade::begin(door.clone(), wish, &request, id),
         _ => answer::whole(response, PLAIN),
     })
 }

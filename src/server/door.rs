@@ -7,6 +7,8 @@ use super::limits;
 use super::watch::Written;
 use crate::apiserver::{ApiError, Request, Response, StreamId, User};
 use crate::client::Client;
+use crate::cluster::network::{HttpCall, HttpReply, Outcome};
+use crate::object::ObjectName;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,6 +18,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 enum Call {
     /// A request, and where its answer goes.
     Request { request: Box<Request>, user: User, reply: oneshot::Sender<Response> },
+    /// An HTTP request to a port of a pod, and where its answer goes.
+    Http { pod: ObjectName, call: Box<HttpCall>, reply: oneshot::Sender<Outcome<HttpReply>> },
     /// Input for an open stream; `None` closes it.
     Input(StreamId, Option<Vec<u8>>),
     /// The client of a stream has gone.
@@ -95,6 +99,13 @@ impl Door {
             mpsc::error::TrySendError::Closed(_) => going(),
         })?;
         answer.await.map_err(|_| going())
+    }
+
+    /// Sends an HTTP request to a port of a pod. `None` when the loop has ended.
+    pub async fn http(&self, pod: ObjectName, call: HttpCall) -> Option<Outcome<HttpReply>> {
+        let (reply, answer) = oneshot::channel();
+        self.calls.send(Call::Http { pod, call: Box::new(call), reply }).await.ok()?;
+        answer.await.ok()
     }
 
     /// Sends input to an open stream; `None` closes it.
@@ -191,6 +202,9 @@ impl Desk {
                 }
             }
             Call::Request { .. } => {} // its client has gone
+            Call::Http { pod, call, reply } => {
+                reply.send(self.client.http_to_pod(&pod, &call)).ok(); // its client may have gone
+            }
             Call::Input(id, bytes) => self.client.write_stream(id, bytes.as_deref()),
             Call::Close(id) => self.client.close_stream(id),
         }

@@ -16,13 +16,18 @@ mod json;
 mod kubeconfig;
 mod limits;
 mod load;
+mod port_forward;
 mod protobuf;
+mod remote_command;
 mod request;
 mod run;
 mod signals;
+mod spdy;
 mod stream;
 mod terminal;
 mod tls;
+mod tunnel;
+mod upgrade;
 mod watch;
 mod websocket;
 

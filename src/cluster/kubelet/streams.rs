@@ -41,6 +41,8 @@ enum Source {
     Log(Follow),
     Process(u32),
     Attached,
+    /// Of the pod as a whole, without output.
+    Forward,
 }
 
 /// How far a log has been read.
@@ -144,6 +146,12 @@ impl Stream {
     /// A stream of a container's first process; `text` is what it has shown so far.
     pub fn attach(spot: Spot, text: Vec<u8>) -> Self {
         Self { spot, source: Source::Attached, stdin: false, stdout: text, stderr: Vec::new(), exit: None }
+    }
+
+    /// A stream that only ends, with its pod.
+    pub fn forward(spot: Spot) -> Self {
+        let source = Source::Forward;
+        Self { spot, source, stdin: false, stdout: Vec::new(), stderr: Vec::new(), exit: None }
     }
 
     /// A stream of a process.
@@ -251,7 +259,7 @@ pub fn write_stream(cluster: &mut Cluster, id: StreamId, bytes: Option<&[u8]>) {
     let pid = match stream.source {
         Source::Process(pid) => pid,
         Source::Attached if stream.stdin => 1,
-        Source::Attached | Source::Log(_) => return,
+        Source::Attached | Source::Log(_) | Source::Forward => return,
     };
     let spot = stream.spot.clone();
     process::feed(cluster, &spot, pid, bytes);
@@ -295,7 +303,7 @@ pub(super) fn drop_of_container(cluster: &mut Cluster, spot: &Spot, status: i32)
         cluster.shared.streams.open.iter().filter(|(_, s)| s.spot == *spot).map(|(id, _)| *id).collect();
     for id in ids {
         if let Some(stream) = cluster.shared.streams.open.get_mut(&id)
-            && !matches!(stream.source, Source::Log(_))
+            && !matches!(stream.source, Source::Log(_) | Source::Forward)
         {
             let attached = matches!(stream.source, Source::Attached);
             stream.exit.get_or_insert(if attached { status } else { 137 });

@@ -1,4 +1,4 @@
-//! The pod subresources that need the node: `log`, `exec`, `attach`.
+//! The pod subresources that need the node: `log`, `exec`, `attach`, `portforward`.
 #![allow(clippy::result_large_err)] // the API's error is a value that is answered, once a request
 
 use super::run::{ContainerRun, Stage, index_of, spec_of};
@@ -12,15 +12,19 @@ use crate::object::{Kind, ObjectName, Pod, SimTime, meta::MetaExt};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// Serves the pod subresources that need the node: `log`, `exec`, `attach`. `None` for any other request.
+/// Serves the pod subresources that need the node: `log`, `exec`, `attach`, `portforward`. `None` for any other request.
 pub fn serve(cluster: &mut Cluster, request: &Request, _user: &User) -> Option<Response> {
     let rest = request.path.strip_prefix("/api/v1/namespaces/")?;
     let parts: Vec<&str> = rest.split('/').collect();
-    let [namespace, "pods", name, verb @ ("log" | "exec" | "attach")] = parts.as_slice() else { return None };
+    let [namespace, "pods", name, verb @ ("log" | "exec" | "attach" | "portforward")] = parts.as_slice()
+    else {
+        return None;
+    };
     let name = ObjectName::new(*namespace, *name);
     let result = match *verb {
         "log" => logs(cluster, request, &name),
         "exec" => exec(cluster, request, &name),
+        "portforward" => forward(cluster, &name),
         _ => attach(cluster, request, &name),
     };
     Some(match result {
@@ -232,4 +236,15 @@ fn attach(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result
     let mut stream = Stream::attach(spot, text);
     stream.stdin = flag(request, "stdin");
     Ok(Body::Stream(cluster.shared.streams.open(stream)))
+}
+
+/// A stream that says only when the pod has gone: what is forwarded goes to its ports by itself.
+fn forward(cluster: &mut Cluster, name: &ObjectName) -> Result<Body, ApiError> {
+    let pod = find_pod(cluster, name)?;
+    if pod.spec.node_name.is_none() {
+        return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", name.name)));
+    }
+    let node = node_of(cluster, &pod, &format!("portForward/{}/{}", name.namespace, name.name))?;
+    let spot = Spot { node, pod: name.clone(), index: 0 };
+    Ok(Body::Stream(cluster.shared.streams.open(Stream::forward(spot))))
 }

@@ -16,10 +16,15 @@ pub async fn find(call: &Call, word: &str) -> Outcome<Info> {
         if word.contains('/') { vec![word.to_owned()] } else { vec!["pods".to_owned(), word.to_owned()] };
     let found = write::existing(call, &args, Bare::Refuse).await?;
     let Some(info) = found.into_iter().next() else { return Err("no pod found".into()) };
-    if info.mapping.kind == "Pod" {
-        return Ok(info);
-    }
-    of_workload(call, &info).await
+    of(call, info).await
+}
+
+/// The pod itself, or one of a workload's or Service's.
+///
+/// # Errors
+/// When there is none.
+pub async fn of(call: &Call, info: Info) -> Outcome<Info> {
+    if info.mapping.kind == "Pod" { Ok(info) } else { of_workload(call, &info).await }
 }
 
 /// The first pod of a workload, one that is ready if there is any.

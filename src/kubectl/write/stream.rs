@@ -67,9 +67,11 @@ pub async fn join(call: &Call, id: StreamId, input: Input) -> i32 {
 }
 
 /// Closes the stream when the command is dropped, as by Ctrl-C.
-struct Open<'a> {
-    call: &'a Call,
-    id: StreamId,
+pub struct Open<'a> {
+    /// The command.
+    pub call: &'a Call,
+    /// The stream.
+    pub id: StreamId,
 }
 
 impl Drop for Open<'_> {

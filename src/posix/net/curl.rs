@@ -259,7 +259,7 @@ impl Curl {
         let at = match &outcome {
             Reach::Answered(answer) => io.world.now() + answer.took,
             Reach::TimedOut => self.started + TCP_GIVES_UP,
-            Reach::Refused | Reach::UnknownHost => io.world.now(),
+            Reach::Refused | Reach::UnknownHost | Reach::Cut => io.world.now(),
         };
         let connect = matches!(outcome, Reach::TimedOut).then(|| self.limit('T')).flatten();
         let soonest = [self.limit('m'), connect].into_iter().flatten().min();
@@ -295,6 +295,7 @@ impl Curl {
                 );
                 return self.fail(7, &why, io);
             }
+            Reach::Cut => return self.fail(52, "Empty reply from server", io),
             Reach::TimedOut if elapsed >= TCP_GIVES_UP / 1_000_000 => {
                 let why = format!(
                     "Failed to connect to {} port {} after {elapsed} ms: Could not connect to server",
@@ -510,6 +511,14 @@ impl Wget {
             Reach::UnknownHost => {
                 self.say(&format!("Resolving {host} ({host})... failed: Name or service not known.\n"), io);
                 io.err(&format!("wget: unable to resolve host address ‘{host}’\n"));
+                return Step::Exit(4);
+            }
+            Reach::Cut if busybox => {
+                io.err("wget: error getting response\n");
+                return Step::Exit(1);
+            }
+            Reach::Cut => {
+                self.say("No data received.\n", io);
                 return Step::Exit(4);
             }
             Reach::Refused if busybox => {

@@ -52,6 +52,8 @@ pub enum Reach<T> {
     TimedOut,
     /// The name is not known.
     UnknownHost,
+    /// The connection was cut before an answer.
+    Cut,
 }
 
 /// A DNS record.

@@ -79,7 +79,7 @@ pub(super) fn nc(args: &[String], io: &mut Io) -> Started {
             1,
         ),
         Reach::TimedOut => (now + patience, String::new(), 1),
-        Reach::Refused => (now, String::new(), 1),
+        Reach::Refused | Reach::Cut => (now, String::new(), 1),
     };
     Ok(Box::new(Nc { at, text, status }))
 }
