@@ -27,3 +27,10 @@ pub mod shell;
 pub mod standalone;
 pub mod tui;
 pub mod yaml;
+
+// The targets of `fuzz/` name this crate from outside; the tests run them with a bounded number of inputs.
+#[cfg(test)]
+extern crate self as kubedojo;
+#[cfg(test)]
+#[path = "../fuzz/targets.rs"]
+mod fuzz;

@@ -33,4 +33,5 @@ mod websocket;
 
 pub use door::{Desk, Door, Seen};
 pub use load::{add, load};
+pub use request::decode;
 pub use run::{Attached, Settings, attach_beside, run};
