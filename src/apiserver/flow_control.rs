@@ -100,8 +100,8 @@ const SCHEMAS: &[Schema] = &[
 /// Every level and schema of a new cluster.
 pub fn objects() -> Vec<Object> {
     let kind = |name: &str| Kind::find(&format!("{GROUP}/v1"), name);
-    let exempt = json!({"type": "Exempt", "exempt": {"nominalConcurrencyShares": 0, "lendablePercent": 0}});
-    let levels = [("exempt", exempt)].into_iter().chain(LEVELS.iter().map(|level| (level.0, limited(level))));
+    let levels =
+        [("exempt", exempt())].into_iter().chain(LEVELS.iter().map(|level| (level.0, limited(level))));
     let levels =
         levels.map(|(name, spec)| (kind("PriorityLevelConfiguration"), named(name, &spec, &json!({}))));
     let schemas = SCHEMAS.iter().map(|s| {
@@ -109,6 +109,17 @@ pub fn objects() -> Vec<Object> {
         (kind("FlowSchema"), named(s.0, &schema(s), &status))
     });
     levels.chain(schemas).filter_map(|(kind, value)| Object::from_value(kind?, value).ok()).collect()
+}
+
+/// The spec that the server cannot do without, and which nobody may change, for the kinds and names that have one.
+pub fn fixed(kind: &str, name: &str) -> Option<Value> {
+    if !matches!(name, "exempt" | "catch-all") {
+        return None;
+    }
+    if kind == "FlowSchema" {
+        return SCHEMAS.iter().find(|known| known.0 == name).map(schema);
+    }
+    LEVELS.iter().find(|known| known.0 == name).map(limited).or_else(|| Some(exempt()))
 }
 
 /// Whether a schema's level is missing, as its condition says it; without the time.
@@ -125,6 +136,10 @@ pub fn dangling(level: &str, found: bool) -> Value {
 fn named(name: &str, spec: &Value, status: &Value) -> Value {
     let metadata = json!({"name": name, "annotations": {"apf.kubernetes.io/autoupdate-spec": "true"}});
     json!({"metadata": metadata, "spec": spec, "status": status})
+}
+
+fn exempt() -> Value {
+    json!({"type": "Exempt", "exempt": {"nominalConcurrencyShares": 0, "lendablePercent": 0}})
 }
 
 fn limited((_, shares, lent, queuing): &Level) -> Value {

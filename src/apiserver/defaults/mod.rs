@@ -3,6 +3,7 @@
 //! Always holds: idempotent; a value that is given stays as it is. From `pkg/apis/*/v1/defaults.go`.
 
 mod config;
+mod dynamic;
 mod network;
 mod pod;
 mod storage;
@@ -68,6 +69,7 @@ pub fn apply(object: &mut Object) {
         Object::ResourceQuota(o) => {
             Arc::make_mut(o).status.get_or_insert_default();
         }
+        Object::Dynamic(o) if dynamic::has_defaults(o) => dynamic::apply(Arc::make_mut(o)),
         _ => {}
     }
 }
@@ -156,6 +158,27 @@ mod tests {
             ),
         ] {
             assert_eq!(defaulted(kind, value).pointer(pointer), Some(&expected), "{kind:?} {pointer}");
+        }
+        let level = json!({"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": {"queues": 0}}}});
+        for (version, kind, spec, expected) in [
+            (
+                "apiregistration.k8s.io/v1",
+                "APIService",
+                json!({"service": {"name": "a", "namespace": "b"}}),
+                json!({"service": {"name": "a", "namespace": "b", "port": 443}}),
+            ),
+            ("apiregistration.k8s.io/v1", "APIService", json!({"group": "a"}), json!({"group": "a"})),
+            ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", json!({}), json!({"matchingPrecedence": 1000})),
+            (
+                "flowcontrol.apiserver.k8s.io/v1",
+                "PriorityLevelConfiguration",
+                level,
+                json!({"type": "Limited", "limited": {"nominalConcurrencyShares": 30, "lendablePercent": 0, "limitResponse":
+                    {"type": "Queue", "queuing": {"queues": 64, "handSize": 8, "queueLengthLimit": 50}}}}),
+            ),
+        ] {
+            let kind = Kind::find(version, kind).unwrap();
+            assert_eq!(defaulted(kind, json!({"spec": spec}))["spec"], expected, "{kind:?}");
         }
     }
 }

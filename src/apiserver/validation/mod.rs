@@ -11,6 +11,7 @@ mod cron;
 mod diff;
 mod env;
 mod event;
+mod flow;
 mod handler;
 mod job;
 mod limits;
@@ -29,7 +30,7 @@ mod workload;
 
 pub use path::Path;
 
-use super::{FieldError, Part, certificates};
+use super::{FieldError, Part, certificates, flow_control};
 use crate::object::Object;
 use crate::object::dynamic::{DynamicKind, DynamicObject};
 use serde_json::{Value, json};
@@ -224,6 +225,7 @@ fn spec(object: &Object, errors: &mut Errors) {
         Object::Lease(o) => classes::lease(o, errors),
         Object::EndpointSlice(o) => classes::slice(o, errors),
         Object::Event(o) => event::event(o, errors),
+        Object::Dynamic(o) if o.kind.info().group == flow_control::GROUP => flow::check(o, errors),
         Object::PodTemplate(o) => {
             if let Some(template) = &o.template {
                 pod::template(template, Path::new("template"), errors);

@@ -466,3 +466,103 @@ fn what_an_update_may_not_do() {
     ));
     assert!(said.message.ends_with("}: field is immutable"), "{}", said.message);
 }
+
+#[test]
+fn flow_control() {
+    let version = "flowcontrol.apiserver.k8s.io/v1";
+    let wrong = |kind: &str, name: &str, spec: Value| {
+        let kind = Kind::find(version, kind).unwrap();
+        messages(kind, json!({"metadata": {"name": name}, "spec": spec}))
+    };
+    for object in crate::apiserver::flow_control::objects() {
+        let mut object = object;
+        defaults::apply(&mut object);
+        assert!(super::create(&object).is_empty(), "{:?}: {:?}", object.key(), super::create(&object));
+    }
+    let rule = |rule: Value| json!({"priorityLevelConfiguration": {"name": "a"}, "rules": [rule]});
+    let user = json!([{"kind": "User", "user": {"name": "a"}}]);
+    for (spec, expected) in [
+        (
+            json!({"matchingPrecedence": 1}),
+            "spec.matchingPrecedence: Invalid value: 1: only the schema named 'exempt' may have matchingPrecedence 1",
+        ),
+        (
+            json!({"matchingPrecedence": 10001}),
+            "spec.matchingPrecedence: Invalid value: 10001: must not be greater than 10000",
+        ),
+        (json!({}), "spec.priorityLevelConfiguration.name: Required value: must reference a priority level"),
+        (
+            json!({"distinguisherMethod": {"type": "x"}}),
+            "spec.distinguisherMethod.type: Unsupported value: {\"Type\":\"x\"}: supported values: \"ByNamespace\", \"ByUser\"",
+        ),
+        (rule(json!({})), "spec.rules[0].subjects: Required value: subjects must contain at least one value"),
+        (
+            rule(json!({"subjects": user})),
+            "spec.rules[0]: Required value: at least one of resourceRules and nonResourceRules has to be non-empty",
+        ),
+        (
+            rule(json!({"subjects": [{"kind": "User", "group": {"name": "g"}}]})),
+            "spec.rules[0].subjects[0].user: Required value: user is required when subject kind is 'User'",
+        ),
+        (
+            rule(json!({"subjects": [{"kind": "User", "group": {"name": "g"}}]})),
+            "spec.rules[0].subjects[0].group: Forbidden: group is forbidden when subject kind is not 'Group'",
+        ),
+        (
+            rule(json!({"nonResourceRules": [{"verbs": ["*", "get"], "nonResourceURLs": ["/a*"]}]})),
+            "spec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid value: \"/a*\": wildcard can only do suffix matching",
+        ),
+        (
+            rule(json!({"nonResourceRules": [{"verbs": ["*", "get"]}]})),
+            "spec.rules[0].nonResourceRules[0].verbs: Invalid value: [\"*\",\"get\"]: if '*' is present, must not specify other verbs",
+        ),
+        (
+            rule(json!({"resourceRules": [{"verbs": ["fly"]}]})),
+            "spec.rules[0].resourceRules[0].namespaces: Required value: resource rules that are not cluster scoped must supply at least one namespace",
+        ),
+    ] {
+        let found = wrong("FlowSchema", "x", spec);
+        assert!(found.iter().any(|m| m == expected), "wanted {expected}, found {found:#?}");
+    }
+    let queue = |queuing: Value| json!({"type": "Limited", "limited": {"limitResponse": {"type": "Queue", "queuing": queuing}}});
+    for (spec, expected) in [
+        (
+            json!({"type": "x"}),
+            "spec.type: Unsupported value: \"x\": supported values: \"Exempt\", \"Limited\"",
+        ),
+        (
+            json!({"type": "Exempt"}),
+            "spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if name is 'exempt'",
+        ),
+        (json!({"type": "Limited"}), "spec.limited: Required value: must not be empty when type is Limited"),
+        (
+            queue(Value::Null),
+            "spec.limited.limitResponse.queuing: Required value: must not be empty if limited.limitResponse.type is Limited",
+        ),
+        (
+            queue(json!({"queues": 5})),
+            "spec.limited.limitResponse.queuing.handSize: Invalid value: 8: should not be greater than queues (5)",
+        ),
+        (
+            queue(json!({"queues": 10_000_000, "handSize": 9})),
+            "spec.limited.limitResponse.queuing.handSize: Invalid value: 9: required entropy bits of deckSize 10000000 and handSize 9 should not be greater than 60",
+        ),
+        (
+            json!({"type": "Limited", "limited": {"lendablePercent": 101, "limitResponse": {"type": "Reject"}}}),
+            "spec.limited.lendablePercent: Invalid value: 101: must be between 0 and 100, inclusive",
+        ),
+    ] {
+        let found = wrong("PriorityLevelConfiguration", "x", spec);
+        assert!(found.iter().any(|m| m == expected), "wanted {expected}, found {found:#?}");
+    }
+    assert!(wrong("PriorityLevelConfiguration", "x", queue(json!({}))).is_empty());
+    let fixed = json!({"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}});
+    let found = wrong("PriorityLevelConfiguration", "catch-all", fixed);
+    assert!(found[0].ends_with(": spec of 'catch-all' must equal the fixed value"), "{found:?}");
+    let found = wrong(
+        "PriorityLevelConfiguration",
+        "exempt",
+        json!({"type": "Exempt", "exempt": {"lendablePercent": 5}}),
+    );
+    assert!(found.is_empty(), "{found:?}");
+}

@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(state(&lab), "True");
         lab.create(
             json!({"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "PriorityLevelConfiguration",
-            "metadata": {"name": "mine"}, "spec": {"type": "Exempt"}}),
+            "metadata": {"name": "mine"}, "spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}}),
         );
         lab.advance(100);
         assert_eq!(state(&lab), "False");
