@@ -11,6 +11,7 @@
 
 pub mod apiserver;
 pub mod archive;
+pub mod assets;
 pub mod cli;
 pub mod client;
 pub mod cluster;

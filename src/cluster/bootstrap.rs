@@ -2,6 +2,7 @@
 
 use super::{Cluster, kubelet};
 use crate::apiserver::{Cause, Origin};
+use crate::assets;
 use crate::object::{Kind, Object, ObjectMeta, Resource, SECOND, SimTime};
 use crate::yaml;
 use k8s_openapi::api::core::v1::{Namespace, Taint};
@@ -95,7 +96,7 @@ pub const AGE: u64 = 70 * 60 * SECOND;
 const ALONE: u64 = 60 * SECOND;
 
 /// What kubeadm leaves beside nodes and static pods.
-const SYSTEM_OBJECTS: &str = include_str!("../../assets/cluster.yaml");
+const SYSTEM_OBJECTS: &str = "cluster.yaml";
 
 /// Sets the cluster up in its past, and lets its machines run until [`Config::start`].
 pub fn start(cluster: &mut Cluster) {
@@ -128,7 +129,7 @@ pub fn start(cluster: &mut Cluster) {
 
 /// The objects of `assets/cluster.yaml`, in its order.
 fn system_objects() -> Vec<Object> {
-    let documents = yaml::parse(SYSTEM_OBJECTS).unwrap_or_default();
+    let documents = yaml::parse(assets::text(SYSTEM_OBJECTS)).unwrap_or_default();
     let objects = documents.into_iter().filter_map(|document| {
         let text = |key: &str| document.value.get(key).and_then(|v| v.as_str()).unwrap_or("").to_owned();
         let kind = Kind::find(&text("apiVersion"), &text("kind"))?;
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_system_object_is_known() {
-        let documents = SYSTEM_OBJECTS.split("\n---\n").count();
+        let documents = assets::text(SYSTEM_OBJECTS).split("\n---\n").count();
         assert_eq!(system_objects().len(), documents);
     }
 }

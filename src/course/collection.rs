@@ -3,7 +3,6 @@
 
 use super::format::{self, Problem, Read, Trust};
 use super::heading::{self, Heading};
-use super::library::built_in_files;
 use super::model::{Lesson, Question};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +19,7 @@ pub struct Collection {
 impl Collection {
     /// What is built in. Problems would be a mistake of this program's own; a test looks for them.
     pub fn built_in() -> (Self, Vec<Problem>) {
-        Self::read(built_in_files().map(|(name, text)| (name, text.to_owned())).collect())
+        Self::read(crate::assets::lessons().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
     }
 
     /// What a folder has: lessons in `*.yaml`, questions in `quiz/*.yaml`.

@@ -3,10 +3,10 @@
 //! Its entries are `assets/fidelity.yaml`; `kubedojo fidelity` and the help show them.
 
 use super::text::{Language, Text};
-use crate::yaml;
+use crate::{assets, yaml};
 use serde::Deserialize;
 
-const LEDGER: &str = include_str!("../../assets/fidelity.yaml");
+const LEDGER: &str = "fidelity.yaml";
 
 /// How far a behaviour can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -62,8 +62,8 @@ pub struct Entry {
 /// # Errors
 /// When the file that the program ships cannot be read, which a test would have seen.
 pub fn ledger() -> Result<Vec<Entry>, String> {
-    let documents =
-        yaml::parse(LEDGER).map_err(|e| format!("assets/fidelity.yaml:{}: {}", e.line, e.message))?;
+    let documents = yaml::parse(assets::text(LEDGER))
+        .map_err(|e| format!("assets/fidelity.yaml:{}: {}", e.line, e.message))?;
     let value = documents.into_iter().next().map(|d| d.value).unwrap_or_default();
     serde_json::from_value(value).map_err(|e| format!("assets/fidelity.yaml: {e}"))
 }

@@ -4,11 +4,8 @@ use super::collection::Collection;
 use super::format::{self, Trust};
 use super::heading::{self, Heading, Tag};
 use super::model::{Lesson, Question};
-use std::io::Read;
-use std::sync::{Arc, OnceLock};
-
-/// The lessons as `build.rs` packs them.
-static PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lessons.deflate"));
+use crate::assets;
+use std::sync::Arc;
 
 /// Lessons and questions to choose from.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +22,8 @@ impl Library {
     /// What is built in. It was proved when the program was built, so its files are skimmed now and read when opened.
     pub fn built_in() -> Self {
         let mut library = Self::default();
-        for (file, text) in built_in_files() {
-            if heading::is_quiz(&file) {
+        for (file, text) in assets::lessons() {
+            if heading::is_quiz(file) {
                 library.questions.extend(Tag::skim(text));
             } else {
                 library.lessons.extend(Heading::skim(text));
@@ -41,9 +38,9 @@ impl Library {
         if let Some(folder) = &self.folder {
             return folder.lessons.iter().map(|l| &l.item).find(|l| l.id == id).cloned();
         }
-        let mut files = built_in_files().filter(|(file, _)| !heading::is_quiz(file));
+        let mut files = assets::lessons().filter(|(file, _)| !heading::is_quiz(file));
         let (file, text) = files.find(|(_, text)| Heading::skim(text).is_some_and(|h| h.id == id))?;
-        Some(format::lesson(&file, text, Trust::Proved, &mut Vec::new())?.item)
+        Some(format::lesson(file, text, Trust::Proved, &mut Vec::new())?.item)
     }
 
     /// The tags of a topic's questions; those of all for an empty one.
@@ -57,11 +54,10 @@ impl Library {
         if let Some(folder) = &self.folder {
             return folder.questions.iter().map(|q| q.item.clone()).filter(wanted).collect();
         }
-        let files = built_in_files().filter(|(file, text)| {
+        let files = assets::lessons().filter(|(file, text)| {
             heading::is_quiz(file) && (topic.is_empty() || Tag::skim(text).iter().any(|t| t.topic == topic))
         });
-        let read =
-            |(file, text): (String, &str)| format::questions(&file, text, Trust::Proved, &mut Vec::new());
+        let read = |(file, text): (&str, &str)| format::questions(file, text, Trust::Proved, &mut Vec::new());
         files.flat_map(read).map(|q| q.item).filter(wanted).collect()
     }
 }
@@ -72,24 +68,6 @@ impl From<Collection> for Library {
         let questions = folder.questions.iter().map(|q| Tag::of(&q.item)).collect();
         Self { lessons, questions, folder: Some(folder) }
     }
-}
-
-/// The files built in, by name and text, in the order of their names.
-pub(super) fn built_in_files() -> impl Iterator<Item = (String, &'static str)> {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    let text = TEXT.get_or_init(|| {
-        let mut text = String::new();
-        // What this program packed itself can be read.
-        let _ = flate2::read::DeflateDecoder::new(PACKED).read_to_string(&mut text);
-        text
-    });
-    let (heads, mut rest) = text.split_once("\n\n").unwrap_or_default();
-    heads.lines().filter_map(move |head| {
-        let (name, length) = head.rsplit_once(' ')?;
-        let (text, after) = rest.split_at_checked(length.parse().ok()?)?;
-        rest = after;
-        Some((name.to_owned(), text))
-    })
 }
 
 #[cfg(test)]

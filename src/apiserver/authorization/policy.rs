@@ -3,6 +3,7 @@
 //! Always holds: every rule's lists are sorted, as the API server's own are. Aggregated roles come without rules: a
 //! controller fills them in.
 
+use crate::assets;
 use crate::object::{Object, ObjectMeta, Resource};
 use k8s_openapi::api::rbac::v1::{
     AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
@@ -13,14 +14,14 @@ use std::collections::BTreeMap;
 /// The group of roles and bindings.
 pub const GROUP: &str = "rbac.authorization.k8s.io";
 
-const TABLE: &str = include_str!("../../../assets/rbac.txt");
+const TABLE: &str = "rbac.txt";
 const READ: [&str; 3] = ["get", "list", "watch"];
 const WRITE: [&str; 5] = ["create", "delete", "deletecollection", "patch", "update"];
 
 /// Roles and bindings in the table's order.
 pub fn objects() -> Vec<Object> {
     let mut reader = Reader::default();
-    for line in TABLE.lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+    for line in assets::text(TABLE).lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
         reader.line(line);
     }
     reader.finish();

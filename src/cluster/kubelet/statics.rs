@@ -5,6 +5,7 @@
 use super::run::PodRun;
 use super::{node_origin, wake_pod};
 use crate::apiserver::DeleteOptions;
+use crate::assets;
 use crate::cluster::Cluster;
 use crate::cluster::workload::images::hex64;
 use crate::object::{Kind, Object, ObjectKey, ObjectName, OwnerReference, Pod, Resource, meta::MetaExt};
@@ -12,7 +13,7 @@ use crate::yaml;
 use k8s_openapi::api::core::v1::{Node, Toleration};
 use std::sync::Arc;
 
-const MANIFESTS: &str = include_str!("../../../assets/static-pods.yaml");
+const MANIFESTS: &str = "static-pods.yaml";
 
 /// Where a static pod's kubelet notes what it was made from.
 const HASH: &str = "kubernetes.io/config.hash";
@@ -22,7 +23,7 @@ const MIRROR: &str = "kubernetes.io/config.mirror";
 /// Takes the manifests of a control plane node, and makes their mirrors.
 pub(super) fn start(cluster: &mut Cluster, node: &Arc<str>) {
     let ip = cluster.kubelets.get(node).map_or(String::new(), |k| super::node_ip(k.index));
-    let text = MANIFESTS.replace("{node}", node).replace("{ip}", &ip);
+    let text = assets::text(MANIFESTS).replace("{node}", node).replace("{ip}", &ip);
     for document in yaml::parse(&text).unwrap_or_default() {
         let Ok(object) = Object::from_value(Kind::Pod, document.value) else { continue };
         let Some(pod) = object.cast::<Pod>() else { continue };

@@ -3,12 +3,13 @@
 //! Always holds: what is not said of an image is as in [`PLAIN`]. The table never changes, so its parts are static.
 
 use super::images::{Behaviour, Image, Needs, Shell, Texts};
+use crate::assets;
 use crate::object::quantity::Quantity;
 use crate::yaml;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-const TEXT: &str = include_str!("../../../assets/images.yaml");
+const TEXT: &str = "images.yaml";
 
 /// A plain server: what an image outside the table is.
 pub(super) const PLAIN: Image = Image {
@@ -48,7 +49,7 @@ struct Table {
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let documents = yaml::parse(TEXT).unwrap_or_default();
+    let documents = yaml::parse(assets::text(TEXT)).unwrap_or_default();
     let entries = documents.into_iter().next().and_then(|d| d.value.as_array().cloned()).unwrap_or_default();
     let official = entries.iter().filter_map(|e| e["official"].as_str()).flat_map(words).collect();
     Table { images: entries.iter().filter(|e| e["repository"].is_string()).map(image).collect(), official }

@@ -1,9 +1,11 @@
 //! The table of field numbers, read once from `assets/protobuf.txt`.
 
+use crate::assets;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-const SOURCE: &str = include_str!("../../../assets/protobuf.txt");
+/// Kinds and messages with their fields.
+const SOURCE: &str = "protobuf.txt";
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ fn read() -> Tables {
     let mut by_name = BTreeMap::new();
     let mut lines = Vec::new();
     let mut package = "";
-    for line in SOURCE.lines().filter(|l| !l.starts_with('#')) {
+    for line in assets::text(SOURCE).lines().filter(|l| !l.starts_with('#')) {
         if let Some(opened) = line.strip_prefix('/') {
             package = opened;
             continue;
@@ -185,7 +187,10 @@ mod tests {
 
     #[test]
     fn the_table_is_whole() {
-        let words = SOURCE.lines().filter(|l| !l.starts_with(['#', '/'])).map(|l| l.split(' ').count() - 1);
+        let words = assets::text(SOURCE)
+            .lines()
+            .filter(|l| !l.starts_with(['#', '/']))
+            .map(|l| l.split(' ').count() - 1);
         let fields: usize = tables().types.iter().map(Vec::len).sum();
         assert_eq!(fields, words.sum::<usize>());
     }
