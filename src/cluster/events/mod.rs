@@ -8,13 +8,21 @@ use correlator::Correlator;
 use super::{Cluster, Wake};
 use crate::apiserver::{ApiServer, DeleteOptions, Origin};
 use crate::object::event::{Event, Source};
-use crate::object::{Kind, Object, ObjectKey, ObjectName, Resource, SECOND, hash, meta::MetaExt};
+use crate::object::{Kind, Object, ObjectKey, ObjectName, Resource, SECOND, SimTime, hash, meta::MetaExt};
 use imbl::OrdMap;
 use k8s_openapi::api::core::v1::{EventSeries, ObjectReference};
 use std::sync::Arc;
 
 /// How long an event lives, in seconds (`--event-ttl` of the API server).
 pub const EVENT_TTL_SECONDS: u64 = 3600;
+
+/// Events of about the same time go together: they share a lease for so long (the API server's lease manager).
+const LEASE_SHARED: u64 = 60 * SECOND;
+
+/// When an event goes that was last seen at a moment.
+fn expiry(seen: SimTime) -> SimTime {
+    SimTime((seen.plus_seconds(EVENT_TTL_SECONDS).0).next_multiple_of(LEASE_SHARED))
+}
 
 /// Something worth telling about an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +117,7 @@ pub struct Recorder {
 pub fn record(cluster: &mut Cluster, note: &Note, origin: &Origin) {
     if !cluster.recorder.expiry_set {
         cluster.recorder.expiry_set = true;
-        let at = cluster.api.now.plus_seconds(EVENT_TTL_SECONDS);
+        let at = expiry(cluster.api.now);
         cluster.queue.push(at, Wake::ExpireEvents);
     }
     let Cluster { recorder, api, .. } = cluster;
@@ -208,8 +216,7 @@ fn new_event(note: &Note, about: Arc<ObjectReference>, api: &ApiServer) -> Event
 }
 
 /// When an event was last seen.
-pub fn last_seen(event: &Event) -> crate::object::SimTime {
-    use crate::object::SimTime;
+pub fn last_seen(event: &Event) -> SimTime {
     let series = event.series.as_ref().and_then(|s| s.last_observed_time.as_ref());
     let micro = series.or(event.event_time.as_ref());
     let micro = micro.map(|t| SimTime(u64::try_from(t.0.as_nanosecond()).unwrap_or(0)));
@@ -223,12 +230,12 @@ pub fn expire(cluster: &mut Cluster) {
     let seen: Vec<_> = cluster.api.store.all::<Event>().map(|e| (last_seen(e), e.object_name())).collect();
     let mut next = None;
     for (at, name) in seen {
-        if now.since(at) >= EVENT_TTL_SECONDS * SECOND {
+        let due = expiry(at);
+        if due <= now {
             let key = ObjectKey { kind: Kind::Event, name };
             cluster.api.delete(&key, &DeleteOptions::default(), &origin).ok();
         } else {
-            let due = at.plus_seconds(EVENT_TTL_SECONDS);
-            next = Some(next.map_or(due, |n: crate::object::SimTime| n.min(due)));
+            next = Some(next.map_or(due, |n: SimTime| n.min(due)));
         }
     }
     let Cluster { recorder, api, .. } = cluster;

@@ -33,18 +33,27 @@ const FAILED_BACKOFF: u64 = SECOND;
 /// The longest that one stays. After twice this time without one the count begins anew.
 const FAILED_BACKOFF_MAX: u64 = 15 * 60 * SECOND;
 
+/// Nanoseconds a node.
+const PACE: u64 = 50_000;
+
 fn watch(change: &Change, view: &View, keys: &mut Keys) {
     match change.key.kind {
         Kind::DaemonSet if support::spec_changed(change) || annotated(change) => {
             keys.push(change.key.clone());
         }
-        Kind::Pod => keys.push_controllers(change, Kind::DaemonSet, super::WATCH_LATENCY),
+        Kind::Pod => keys.push_controllers(change, Kind::DaemonSet, pace(view)),
         Kind::Node if node_matters(change) => {
             let every = view.store.list(Kind::DaemonSet).map(Object::key);
-            every.for_each(|key| keys.push(key));
+            every.for_each(|key| keys.push_after(key, pace(view)));
         }
         _ => {}
     }
+}
+
+/// How long after a change a set is looked at: the more nodes there are, the longer, as a reconcile looks at them all.
+/// (A model: the real controller's reconciles take their time too.)
+fn pace(view: &View) -> u64 {
+    super::WATCH_LATENCY + view.store.count(Kind::Node) as u64 * PACE
 }
 
 fn annotated(change: &Change) -> bool {

@@ -131,7 +131,7 @@ pub fn before_score(cycle: &Cycle, state: &mut State) {
     if own.is_empty() && cycle.nodes.minding == 0 {
         return;
     }
-    for node in cycle.nodes.list() {
+    for node in cycle.nodes.list().iter().filter(|n| !own.is_empty() || n.minding > 0) {
         for pod in node.pods.iter().filter(|p| !own.is_empty() || p.facts.minds_pods()) {
             for (weight, term) in own.iter().filter(|(_, t)| means_set(cycle, t, pod.set)) {
                 add(&mut state.weights, node, term, *weight);
