@@ -1,4 +1,5 @@
-//! The texts that the program carries: the tables and manifests of `assets/`, and the lessons, as `build.rs` packs them.
+//! The texts that the program carries, as `build.rs` packs them: the tables and manifests of `assets/`, the lessons, and the
+//! schemas of the kinds.
 //!
 //! Always holds: each is unpacked once, when the first of its texts is asked for.
 
@@ -7,6 +8,7 @@ use std::sync::OnceLock;
 
 static ASSETS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/assets.deflate"));
 static LESSONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lessons.deflate"));
+static SCHEMAS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/schemas.deflate"));
 
 /// A file of `assets/`; empty for a name that is not packed.
 pub fn text(name: &str) -> &'static str {
@@ -19,6 +21,13 @@ pub fn text(name: &str) -> &'static str {
 pub fn lessons() -> impl Iterator<Item = (&'static str, &'static str)> {
     static TEXT: OnceLock<String> = OnceLock::new();
     files(TEXT.get_or_init(|| unpack(LESSONS)))
+}
+
+/// The JSON schemas of the served types by full name, and in `kinds` the type of each kind, a line each:
+/// `apps/v1/Deployment io.k8s.api.apps.v1.Deployment`.
+pub fn schemas() -> impl Iterator<Item = (&'static str, &'static str)> {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    files(TEXT.get_or_init(|| unpack(SCHEMAS)))
 }
 
 fn unpack(packed: &[u8]) -> String {

@@ -89,15 +89,13 @@ pub fn metadata_schemas() -> Map<String, Value> {
 
 /// Some types by full name, and all that they refer to.
 fn closure(mut wanted: Vec<String>) -> Map<String, Value> {
-    let raw = schema::definitions();
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut found = Map::new();
     while let Some(name) = wanted.pop() {
         if !seen.insert(name.clone()) {
             continue;
         }
-        let Some(schema) = raw.get(&name) else { continue };
-        let mut schema = schema.clone();
+        let Some(mut schema) = schema::definition(&name) else { continue };
         rewrite(&mut schema, &mut wanted);
         found.insert(name, schema);
     }

@@ -1,10 +1,12 @@
-//! What the types of the API look like: fields, shapes and documentation, read once from the schemas that ship
-//! with `k8s-openapi`.
+//! What the types of the API look like: fields and shapes, from the schemas that ship with `k8s-openapi`, which `build.rs`
+//! has packed.
 //!
-//! Always holds: built at the first question, then shared; never changes. Decoding, patching and `explain` read it.
+//! Always holds: a type is read when it is first asked for, then shared; it never changes. Decoding, patching and the
+//! `OpenAPI` documents read it.
 
-use crate::object::Kind;
-use serde_json::{Map, Value};
+use crate::assets;
+use crate::object::{Kind, KindInfo};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -44,59 +46,71 @@ pub enum Shape {
 pub struct Field {
     /// Its shape.
     pub shape: Shape,
-    /// Its documentation.
-    pub description: String,
     /// Whether it must be there.
     pub required: bool,
 }
 
-/// A type: a name, its documentation and its fields.
+/// A type: a name and its fields.
 #[derive(Clone, Debug)]
 pub struct Type {
     /// `PodSpec`.
     pub name: String,
     /// `v1`: the package as Go names it.
     pub package: String,
-    /// Its documentation.
-    pub description: String,
     /// Its fields by JSON name.
     pub fields: BTreeMap<String, Field>,
 }
 
-/// All types by full name (`io.k8s.api.core.v1.PodSpec`), and the full name of every kind's type.
+/// One type, read as far as it was asked for.
 #[derive(Debug)]
-pub struct Schemas {
-    types: BTreeMap<String, Type>,
-    kinds: BTreeMap<Kind, String>,
-    raw: Map<String, Value>,
-    any: Type,
+struct Entry {
+    text: &'static str,
+    /// What a reference to the type stands for.
+    shape: OnceLock<Shape>,
+    read: OnceLock<Type>,
+}
+
+/// All types by full name (`io.k8s.api.core.v1.PodSpec`), and that of every kind.
+#[derive(Debug)]
+struct Schemas {
+    types: BTreeMap<&'static str, Entry>,
+    kinds: BTreeMap<Kind, &'static str>,
+    /// A type that has nothing but the fields that every object has.
+    any: OnceLock<Type>,
 }
 
 /// The schemas of everything served.
-pub fn schemas() -> &'static Schemas {
+fn schemas() -> &'static Schemas {
     static SCHEMAS: OnceLock<Schemas> = OnceLock::new();
     SCHEMAS.get_or_init(build)
 }
 
 /// The type of a kind. Of a kind that was defined, no more than its metadata is known here.
 pub fn for_kind(kind: Kind) -> &'static Type {
-    let schemas = schemas();
-    schemas.kinds.get(&kind).and_then(|name| schemas.types.get(name)).unwrap_or(&schemas.any)
+    find(type_name(kind)).unwrap_or_else(|| schemas().any.get_or_init(metadata_only))
 }
 
-/// The full name of a built-in kind's type: `io.k8s.api.apps.v1.Deployment`.
+/// The full name of a built-in kind's type: `io.k8s.api.apps.v1.Deployment`. Empty for a kind that was defined.
 pub fn type_name(kind: Kind) -> &'static str {
-    schemas().kinds.get(&kind).map_or("", String::as_str)
+    schemas().kinds.get(&kind).copied().unwrap_or_default()
 }
 
 /// The type with this full name.
 pub fn find(full_name: &str) -> Option<&'static Type> {
-    schemas().types.get(full_name)
+    let (name, entry) = schemas().types.get_key_value(full_name)?;
+    Some(entry.read.get_or_init(|| read_type(name, &entry.schema())))
 }
 
-/// Every type's schema by full name, as `k8s-openapi` ships it.
-pub fn definitions() -> &'static Map<String, Value> {
-    &schemas().raw
+/// The schema of the type with this full name, as `k8s-openapi` ships it: it is read at each call.
+pub fn definition(full_name: &str) -> Option<Value> {
+    schemas().types.get(full_name).map(Entry::schema)
+}
+
+impl Entry {
+    fn schema(&self) -> Value {
+        // What this program packed itself can be read.
+        serde_json::from_str(self.text).unwrap_or_default()
+    }
 }
 
 impl Shape {
@@ -152,52 +166,46 @@ fn short_name(full: &str) -> String {
 }
 
 fn build() -> Schemas {
-    let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
-    let mut kinds = BTreeMap::new();
-    for kind in Kind::all_served() {
-        if let Some(name) = kind.schema(&mut generator).and_then(|s| reference(s.as_value())) {
-            kinds.insert(kind, name);
+    let mut schemas = Schemas { types: BTreeMap::new(), kinds: BTreeMap::new(), any: OnceLock::new() };
+    for (name, text) in assets::schemas() {
+        if name == "kinds" {
+            let kinds: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once(' ')).collect();
+            let place = |info: &KindInfo| format!("{}/{}/{}", info.group, info.version, info.kind);
+            let found = |kind: Kind| Some((kind, *kinds.get(place(kind.info()).as_str())?));
+            schemas.kinds = Kind::all_served().filter_map(found).collect();
+        } else {
+            schemas.types.insert(name, Entry { text, shape: OnceLock::new(), read: OnceLock::new() });
         }
     }
-    let raw = generator.take_definitions(false);
-    let types: BTreeMap<String, Type> =
-        raw.iter().map(|(name, schema)| (name.clone(), read_type(name, schema, &raw))).collect();
-    let any = metadata_only(&types);
-    Schemas { types, kinds, raw, any }
+    schemas
 }
 
-/// A type that has nothing but the fields that every object has.
-fn metadata_only(types: &BTreeMap<String, Type>) -> Type {
-    let common = types.values().find(|t| t.name == "ConfigMap").map(|t| &t.fields);
+fn metadata_only() -> Type {
     let wanted = ["apiVersion", "kind", "metadata"];
-    let fields = common.into_iter().flatten().filter(|(name, _)| wanted.contains(&name.as_str()));
-    let fields = fields.map(|(name, field)| (name.clone(), field.clone())).collect();
-    Type { name: String::new(), package: String::new(), description: String::new(), fields }
+    let mut fields = for_kind(Kind::ConfigMap).fields.clone();
+    fields.retain(|name, _| wanted.contains(&name.as_str()));
+    Type { name: String::new(), package: String::new(), fields }
 }
 
-fn reference(schema: &Value) -> Option<String> {
-    schema["$ref"].as_str().and_then(|r| r.rsplit('/').next()).map(str::to_owned)
+fn reference(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str().and_then(|r| r.rsplit('/').next())
 }
 
-fn read_type(full: &str, schema: &Value, all: &Map<String, Value>) -> Type {
+fn read_type(full: &str, schema: &Value) -> Type {
     let mut parts = full.rsplit('.');
     let name = parts.next().unwrap_or_default().to_owned();
     let package = parts.next().unwrap_or_default().to_owned();
     let required = |field: &str| schema["required"].as_array().is_some_and(|r| r.iter().any(|v| v == field));
     let read = |(field, value): (&String, &Value)| {
-        let description = value["description"].as_str().unwrap_or_default().to_owned();
-        let field = field.clone();
-        let required = required(&field);
-        (field, Field { shape: shape(value, all), description, required })
+        (field.clone(), Field { shape: shape(value), required: required(field) })
     };
     let fields = schema["properties"].as_object().into_iter().flatten().map(read).collect();
-    let description = schema["description"].as_str().unwrap_or_default().to_owned();
-    Type { name, package, description, fields }
+    Type { name, package, fields }
 }
 
-fn shape(schema: &Value, all: &Map<String, Value>) -> Shape {
+fn shape(schema: &Value) -> Shape {
     if let Some(name) = reference(schema) {
-        return referred(&name, all);
+        return referred(name);
     }
     let format = schema["format"].as_str().unwrap_or("");
     match schema["type"].as_str() {
@@ -208,9 +216,9 @@ fn shape(schema: &Value, all: &Map<String, Value>) -> Shape {
         Some("integer") if format == "int64" => Shape::Int64,
         Some("integer") => Shape::Int32,
         Some("number") => Shape::Number,
-        Some("array") => Shape::List(Box::new(shape(&schema["items"], all))),
+        Some("array") => Shape::List(Box::new(shape(&schema["items"]))),
         Some("object") if schema["additionalProperties"].is_object() => {
-            Shape::Map(Box::new(shape(&schema["additionalProperties"], all)))
+            Shape::Map(Box::new(shape(&schema["additionalProperties"])))
         }
         _ if schema["x-kubernetes-int-or-string"] == true => Shape::IntOrString,
         _ => Shape::Any,
@@ -218,18 +226,20 @@ fn shape(schema: &Value, all: &Map<String, Value>) -> Shape {
 }
 
 /// The shape behind a reference: a struct, or what a named type of another shape really is.
-fn referred(name: &str, all: &Map<String, Value>) -> Shape {
-    if name.ends_with(".Quantity") {
-        return Shape::Quantity;
-    }
-    let target = &all.get(name).unwrap_or(&Value::Null);
-    if target["properties"].is_object() {
-        return Shape::Struct(name.to_owned());
-    }
-    match target["type"].as_str() {
-        // A type without fields, as an empty selector has, is still a struct; raw JSON is anything.
-        Some("object") if target["additionalProperties"].is_null() => Shape::Any,
-        _ => shape(target, all),
+fn referred(name: &str) -> Shape {
+    let read = |entry: &Entry| {
+        let target = entry.schema();
+        match target["type"].as_str() {
+            _ if name.ends_with(".Quantity") => Shape::Quantity,
+            _ if target["properties"].is_object() => Shape::Struct(name.to_owned()),
+            // A type without fields, as an empty selector has, is still a struct; raw JSON is anything.
+            Some("object") if target["additionalProperties"].is_null() => Shape::Any,
+            _ => shape(&target),
+        }
+    };
+    match schemas().types.get(name) {
+        Some(entry) => entry.shape.get_or_init(|| read(entry)).clone(),
+        None => Shape::Any,
     }
 }
 
@@ -244,13 +254,13 @@ mod tests {
         let spec = find(pod.fields["spec"].shape.element().unwrap()).unwrap();
         assert_eq!(spec.fields["containers"].shape.go_name(), "[]v1.Container");
         assert!(spec.fields["containers"].required);
-        assert!(!spec.fields["containers"].description.is_empty());
+        assert!(!definition("io.k8s.api.core.v1.PodSpec").unwrap()["description"].is_null());
         let service = find("io.k8s.api.core.v1.ServicePort").unwrap();
         assert_eq!(service.fields["targetPort"].shape, Shape::IntOrString);
         let needs = find("io.k8s.api.core.v1.ResourceRequirements").unwrap();
         assert_eq!(needs.fields["limits"].shape, Shape::Map(Box::new(Shape::Quantity)));
-        for kind in Kind::ALL {
-            assert!(!for_kind(*kind).fields.is_empty(), "{kind:?}");
+        for kind in Kind::all_served() {
+            assert!(for_kind(kind).fields.len() > 2 && !type_name(kind).is_empty(), "{kind:?}");
         }
     }
 }

@@ -118,12 +118,3 @@ impl<'de> Deserialize<'de> for Event {
 fn shared(text: Option<String>) -> Option<Arc<str>> {
     text.map(Arc::from)
 }
-
-impl schemars::JsonSchema for Event {
-    fn schema_name() -> Cow<'static, str> {
-        ApiEvent::schema_name()
-    }
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        ApiEvent::json_schema(generator)
-    }
-}

@@ -12,6 +12,7 @@ pub mod names;
 pub mod pod;
 pub mod quantity;
 pub mod selector;
+mod table;
 pub mod time;
 
 pub use dynamic::{DynamicKind, DynamicObject, KindTable};

@@ -178,12 +178,3 @@ impl<'de> Deserialize<'de> for Pod {
         })
     }
 }
-
-impl schemars::JsonSchema for Pod {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        k8s_openapi::api::core::v1::Pod::schema_name()
-    }
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        k8s_openapi::api::core::v1::Pod::json_schema(generator)
-    }
-}
