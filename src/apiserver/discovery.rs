@@ -69,8 +69,9 @@ pub fn serve(request: &Request, kinds: &KindTable, definitions: &Definitions) ->
         (["openapi", "v3"], _) => openapi::index(definitions, &served.versions),
         (["openapi", "v3", "api", version], _) => return openapi::document("", version),
         (["openapi", "v3", "apis", group, version], _) => {
-            return openapi::document(group, version)
-                .or_else(|| crd::document(definitions, group, version).map(Response::ok));
+            let defined = || crd::document(definitions, group, version);
+            let bytes = |text: String| Response::bytes("application/json", text.into_bytes().into());
+            return openapi::document(group, version).or_else(|| defined().map(bytes));
         }
         _ => return None,
     };

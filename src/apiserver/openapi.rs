@@ -1,4 +1,4 @@
-//! `/openapi/v3`: a document for each group and version, made from the schemas that ship with the types.
+//! `/openapi/v3`: a document for each group and version, put together from the schemas of the types as they are packed.
 //!
 //! Always holds: a document is made at the first question and kept; its hash is that of its content.
 //! Does not: serve `/openapi/v2` beyond a valid, empty document; clients of 1.27 and later read version 3.
@@ -6,9 +6,10 @@
 use super::crd::{self, Definitions};
 use super::discovery::{VERSION, group_versions};
 use super::{Response, schema};
-use crate::object::{Kind, KindInfo, hash};
+use crate::object::{Kind, KindInfo};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 /// A document, ready to be sent.
@@ -23,19 +24,18 @@ const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protob
 
 /// `/openapi/v3`: where the documents are.
 pub fn index(definitions: &Definitions, defined: &[(&'static str, &'static str)]) -> Value {
-    let entry = |((group, version), document): (&(&str, &str), &Document)| {
+    let entry = |group: &str, version: &str, hash: &str| {
         let path =
             if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
-        let url = json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={}", document.hash)});
+        let url = json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")});
         (path, url)
     };
-    let mut paths: Map<String, Value> = group_versions().iter().zip(documents()).map(entry).collect();
+    let built_in = group_versions().iter().zip(documents());
+    let mut paths: Map<String, Value> =
+        built_in.map(|((g, v), document)| entry(g, v, &document.hash)).collect();
     for (group, version) in defined.iter().filter(|place| !group_versions().contains(place)) {
-        let document = crd::document(definitions, group, version).unwrap_or_default();
-        let hash = hash::fnv64a(document.to_string().as_bytes());
-        let url =
-            json!({"serverRelativeURL": format!("/openapi/v3/apis/{group}/{version}?hash={hash:016X}")});
-        paths.insert(format!("apis/{group}/{version}"), url);
+        let text = crd::document(definitions, group, version).unwrap_or_default();
+        paths.extend([entry(group, version, &hash(text.as_bytes()))]);
     }
     json!({"paths": paths})
 }
@@ -67,48 +67,45 @@ fn build(group: &str, version: &str) -> Document {
     for kind in &kinds {
         add_paths(&mut paths, kind.info());
     }
-    let document = whole(paths, schemas(&kinds));
-    let bytes: Arc<[u8]> = Arc::from(document.to_string().into_bytes());
-    let hash = (0..8u8).map(|part| format!("{:016X}", hash::fnv64a(&[&[part], &*bytes].concat()))).collect();
-    Document { bytes, hash }
+    let text = whole(paths, &closure(kinds.iter().map(|k| schema::type_name(*k))));
+    Document { hash: hash(text.as_bytes()), bytes: Arc::from(text.into_bytes()) }
 }
 
+/// What a document is known by: the SHA-512 of its text, as the real server has it.
+fn hash(text: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA512, text);
+    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// Types by full name, each as the JSON of its schema.
+pub type Types = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
+
 /// A document of these paths and types.
-pub fn whole(paths: Map<String, Value>, schemas: Map<String, Value>) -> Value {
-    let components = Map::from_iter([("schemas".to_owned(), Value::Object(schemas))]);
-    let mut document = json!({"openapi": "3.0.0", "info": {"title": "Kubernetes", "version": VERSION}});
-    document["paths"] = Value::Object(paths);
-    document["components"] = Value::Object(components);
-    document
+pub fn whole(paths: Map<String, Value>, types: &Types) -> String {
+    let info = json!({"title": "Kubernetes", "version": VERSION});
+    let types: Vec<String> = types.iter().map(|(name, text)| format!("\"{name}\":{text}")).collect();
+    let paths = Value::Object(paths);
+    format!(
+        "{{\"components\":{{\"schemas\":{{{}}}}},\"info\":{info},\"openapi\":\"3.0.0\",\"paths\":{paths}}}",
+        types.join(",")
+    )
 }
 
 /// The type of every object's metadata, and all that it refers to.
-pub fn metadata_schemas() -> Map<String, Value> {
-    closure(vec!["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta".to_owned()])
+pub fn metadata_types() -> Types {
+    closure(["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"])
 }
 
 /// Some types by full name, and all that they refer to.
-fn closure(mut wanted: Vec<String>) -> Map<String, Value> {
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let mut found = Map::new();
+fn closure(wanted: impl IntoIterator<Item = &'static str>) -> Types {
+    // A quotation mark inside a description would have a backslash before it.
+    const REFERENCE: &str = "\"$ref\":\"#/components/schemas/";
+    let mut wanted: Vec<&'static str> = wanted.into_iter().collect();
+    let mut found = Types::new();
     while let Some(name) = wanted.pop() {
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        let Some(mut schema) = schema::definition(&name) else { continue };
-        rewrite(&mut schema, &mut wanted);
-        found.insert(name, schema);
-    }
-    found
-}
-
-/// The types of some kinds, and all that they refer to.
-fn schemas(kinds: &[Kind]) -> Map<String, Value> {
-    let mut found = closure(kinds.iter().map(|k| schema::type_name(*k).to_owned()).collect());
-    for kind in kinds {
-        let info = kind.info();
-        if let Some(schema) = found.get_mut(schema::type_name(*kind)) {
-            schema["x-kubernetes-group-version-kind"] = json!([gvk(info)]);
+        let Some((name, text)) = schema::text(name) else { continue };
+        if found.insert(Cow::Borrowed(name), Cow::Borrowed(text)).is_none() {
+            wanted.extend(text.split(REFERENCE).skip(1).filter_map(|rest| rest.split('"').next()));
         }
     }
     found
@@ -116,29 +113,6 @@ fn schemas(kinds: &[Kind]) -> Map<String, Value> {
 
 fn gvk(info: &KindInfo) -> Value {
     json!({"group": info.group, "version": info.version, "kind": info.kind})
-}
-
-/// References as OpenAPI has them: into `components`, and inside `allOf` where something stands beside.
-fn rewrite(schema: &mut Value, wanted: &mut Vec<String>) {
-    match schema {
-        Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, wanted)),
-        Value::Object(map) => {
-            map.iter_mut().for_each(|(_, value)| rewrite(value, wanted));
-            if let Some(Value::String(reference)) = map.get("$ref") {
-                let name = reference.rsplit('/').next().unwrap_or_default().to_owned();
-                let reference = json!({"$ref": format!("#/components/schemas/{name}")});
-                wanted.push(name);
-                map.remove("$ref");
-                if map.is_empty() {
-                    *schema = reference;
-                } else {
-                    map.insert("allOf".to_owned(), json!([reference]));
-                    map.insert("default".to_owned(), json!({}));
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 /// The paths of a kind, with what clients look for in them: whether a patch knows `fieldValidation`.
@@ -185,6 +159,10 @@ mod tests {
             let value: Value = serde_json::from_slice(&document.bytes).unwrap();
             let text = String::from_utf8_lossy(&document.bytes);
             assert!(!text.contains("$ref\":\"#/$defs"), "{group}/{version}");
+            assert!(
+                serde_json::to_vec(&value).unwrap() == *document.bytes,
+                "{group}/{version} is not in order"
+            );
             for part in text.split("#/components/schemas/").skip(1) {
                 let name = part.split('"').next().unwrap();
                 assert!(value["components"]["schemas"][name].is_object(), "{group}/{version} lacks {name}");

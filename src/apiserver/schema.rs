@@ -1,8 +1,8 @@
-//! What the types of the API look like: fields and shapes, from the schemas that ship with `k8s-openapi`, which `build.rs`
-//! has packed.
+//! What the types of the API look like: fields, shapes, and how they are patched and applied. It comes from the schemas
+//! that `build.rs` has packed: those of `k8s-openapi`, joined with `assets/openapi.facts`.
 //!
-//! Always holds: a type is read when it is first asked for, then shared; it never changes. Decoding, patching and the
-//! `OpenAPI` documents read it.
+//! Always holds: a type is read when it is first asked for, then shared; it never changes. Decoding, patches, apply and
+//! the `OpenAPI` documents know nothing beside it.
 
 use crate::assets;
 use crate::object::{Kind, KindInfo};
@@ -41,6 +41,30 @@ pub enum Shape {
     Any,
 }
 
+/// How a strategic merge patch changes a field: `x-kubernetes-patch-strategy` and `x-kubernetes-patch-merge-key`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Merge {
+    /// A map member by member, a list as a whole.
+    Default,
+    /// As a whole.
+    Replace,
+    /// A list: items with the same value of this field are merged.
+    ByKey(String),
+    /// A list of plain values: the patch's are added.
+    Set,
+}
+
+/// How server-side apply tells the items of a list apart: `x-kubernetes-list-type`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Items {
+    /// It does not: the list is one value.
+    Atomic,
+    /// By their values.
+    Set,
+    /// By these of their fields: `x-kubernetes-list-map-keys`.
+    Map(Vec<String>),
+}
+
 /// One field of a type.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -48,6 +72,17 @@ pub struct Field {
     pub shape: Shape,
     /// Whether it must be there.
     pub required: bool,
+    /// How a strategic merge patch changes it.
+    pub merge: Merge,
+    /// Whether the members that such a patch does not name go when it says `$retainKeys`.
+    pub retains_keys: bool,
+    /// How server-side apply tells its items apart, when it is a list.
+    pub items: Items,
+    /// Whether server-side apply takes a map or an object as one; its type says when the field does not.
+    pub atomic: Option<bool>,
+    /// What it is when it is left out: `{}` for an object that is always there.
+    pub default: Option<Value>,
+    of: OnceLock<Option<&'static Type>>,
 }
 
 /// A type: a name and its fields.
@@ -57,6 +92,8 @@ pub struct Type {
     pub name: String,
     /// `v1`: the package as Go names it.
     pub package: String,
+    /// Whether server-side apply takes all that is of it as one.
+    pub atomic: bool,
     /// Its fields by JSON name.
     pub fields: BTreeMap<String, Field>,
 }
@@ -101,15 +138,22 @@ pub fn find(full_name: &str) -> Option<&'static Type> {
     Some(entry.read.get_or_init(|| read_type(name, &entry.schema())))
 }
 
-/// The schema of the type with this full name, as `k8s-openapi` ships it: it is read at each call.
-pub fn definition(full_name: &str) -> Option<Value> {
-    schemas().types.get(full_name).map(Entry::schema)
+/// The schema of the type with this full name, as an `OpenAPI` document has it.
+pub fn text(full_name: &str) -> Option<(&'static str, &'static str)> {
+    schemas().types.get_key_value(full_name).map(|(name, entry)| (*name, entry.text))
 }
 
 impl Entry {
     fn schema(&self) -> Value {
         // What this program packed itself can be read.
         serde_json::from_str(self.text).unwrap_or_default()
+    }
+}
+
+impl Field {
+    /// The type of its value, or of the values that it lists or maps to.
+    pub fn of(&self) -> Option<&'static Type> {
+        *self.of.get_or_init(|| self.shape.element().and_then(find))
     }
 }
 
@@ -184,11 +228,12 @@ fn metadata_only() -> Type {
     let wanted = ["apiVersion", "kind", "metadata"];
     let mut fields = for_kind(Kind::ConfigMap).fields.clone();
     fields.retain(|name, _| wanted.contains(&name.as_str()));
-    Type { name: String::new(), package: String::new(), fields }
+    Type { name: String::new(), package: String::new(), atomic: false, fields }
 }
 
 fn reference(schema: &Value) -> Option<&str> {
-    schema["$ref"].as_str().and_then(|r| r.rsplit('/').next())
+    let target = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str());
+    target.and_then(|r| r.rsplit('/').next())
 }
 
 fn read_type(full: &str, schema: &Value) -> Type {
@@ -196,11 +241,39 @@ fn read_type(full: &str, schema: &Value) -> Type {
     let name = parts.next().unwrap_or_default().to_owned();
     let package = parts.next().unwrap_or_default().to_owned();
     let required = |field: &str| schema["required"].as_array().is_some_and(|r| r.iter().any(|v| v == field));
-    let read = |(field, value): (&String, &Value)| {
-        (field.clone(), Field { shape: shape(value), required: required(field) })
-    };
+    let read = |(field, value): (&String, &Value)| (field.clone(), read_field(value, required(field)));
     let fields = schema["properties"].as_object().into_iter().flatten().map(read).collect();
-    Type { name, package, fields }
+    Type { name, package, atomic: schema["x-kubernetes-map-type"] == "atomic", fields }
+}
+
+fn read_field(schema: &Value, required: bool) -> Field {
+    let text = |word: &str| schema[word].as_str().unwrap_or_default();
+    let strategies: Vec<&str> = text("x-kubernetes-patch-strategy").split(',').collect();
+    let merge = match text("x-kubernetes-patch-merge-key") {
+        _ if strategies.contains(&"replace") => Merge::Replace,
+        _ if !strategies.contains(&"merge") => Merge::Default,
+        "" => Merge::Set,
+        key => Merge::ByKey(key.to_owned()),
+    };
+    let items = match text("x-kubernetes-list-type") {
+        "map" => Items::Map(texts(&schema["x-kubernetes-list-map-keys"])),
+        "set" => Items::Set,
+        _ => Items::Atomic,
+    };
+    Field {
+        shape: shape(schema),
+        required,
+        merge,
+        retains_keys: strategies.contains(&"retainKeys"),
+        items,
+        atomic: schema["x-kubernetes-map-type"].as_str().map(|kind| kind == "atomic"),
+        default: schema.get("default").cloned(),
+        of: OnceLock::new(),
+    }
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn shape(schema: &Value) -> Shape {
@@ -220,7 +293,7 @@ fn shape(schema: &Value) -> Shape {
         Some("object") if schema["additionalProperties"].is_object() => {
             Shape::Map(Box::new(shape(&schema["additionalProperties"])))
         }
-        _ if schema["x-kubernetes-int-or-string"] == true => Shape::IntOrString,
+        _ if format == "int-or-string" => Shape::IntOrString,
         _ => Shape::Any,
     }
 }
@@ -254,7 +327,6 @@ mod tests {
         let spec = find(pod.fields["spec"].shape.element().unwrap()).unwrap();
         assert_eq!(spec.fields["containers"].shape.go_name(), "[]v1.Container");
         assert!(spec.fields["containers"].required);
-        assert!(!definition("io.k8s.api.core.v1.PodSpec").unwrap()["description"].is_null());
         let service = find("io.k8s.api.core.v1.ServicePort").unwrap();
         assert_eq!(service.fields["targetPort"].shape, Shape::IntOrString);
         let needs = find("io.k8s.api.core.v1.ResourceRequirements").unwrap();
@@ -262,5 +334,24 @@ mod tests {
         for kind in Kind::all_served() {
             assert!(for_kind(kind).fields.len() > 2 && !type_name(kind).is_empty(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn facts_are_read() {
+        let field = |of: &str, name: &str| &find(&format!("io.k8s.api.{of}")).unwrap().fields[name];
+        let ports = field("core.v1.Container", "ports");
+        assert_eq!(ports.merge, Merge::ByKey("containerPort".to_owned()));
+        assert_eq!(ports.items, Items::Map(vec!["containerPort".to_owned(), "protocol".to_owned()]));
+        assert_eq!(ports.of().unwrap().fields["protocol"].default, Some(Value::from("TCP")));
+        let volumes = field("core.v1.PodSpec", "volumes");
+        assert!(volumes.retains_keys && volumes.merge == Merge::ByKey("name".to_owned()));
+        assert_eq!(field("core.v1.PodSpec", "tolerations").items, Items::Atomic);
+        assert_eq!(field("core.v1.PodSpec", "nodeSelector").atomic, Some(true));
+        assert_eq!(field("core.v1.PersistentVolumeSpec", "claimRef").atomic, Some(false));
+        assert!(field("core.v1.PersistentVolumeSpec", "claimRef").of().unwrap().atomic);
+        assert_eq!(field("policy.v1.PodDisruptionBudgetSpec", "selector").merge, Merge::Replace);
+        assert_eq!(field("apps.v1.DeploymentSpec", "template").default, Some(serde_json::json!({})));
+        assert_eq!(field("apps.v1.DeploymentSpec", "selector").default, None);
+        assert_eq!(field("discovery.v1.Endpoint", "addresses").items, Items::Set);
     }
 }

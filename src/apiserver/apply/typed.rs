@@ -3,20 +3,21 @@
 
 use super::set::FieldSet;
 use crate::apiserver::crd::structural_items;
-use crate::apiserver::patch::strategic::{ListStrategy, list_strategy};
-use crate::apiserver::schema::{self, Shape, Type};
+use crate::apiserver::schema::{self, Field, Shape, Type};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrBool,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// What is known of the type at a place.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {
     /// A struct of the API.
     Struct(&'static Type),
+    /// A struct that stands here field by field, though its type says that it is one value.
+    Granular(&'static Type),
     /// A value of another shape, in the field of a struct.
-    Field(&'a Shape, &'static str, &'a str),
+    Field(&'static Field),
     /// A value of a defined kind.
     Defined(&'a JSONSchemaProps),
     /// The root of a defined kind: `metadata` is known.
@@ -26,40 +27,19 @@ pub enum Place<'a> {
 }
 
 /// How the items of a list are told apart.
-enum Items {
+#[derive(Clone, Copy)]
+enum Items<'a> {
     Atomic,
     Set,
-    Keys(Vec<String>),
+    /// By these fields, and what such a field is when it is left out says the item's place.
+    Keys(&'a [String], Place<'a>),
 }
 
-/// Structs that are owned as a whole.
-const ATOMIC: &[&str] = &[
-    "LabelSelector",
-    "NodeSelector",
-    "NodeSelectorTerm",
-    "SecretKeySelector",
-    "ConfigMapKeySelector",
-    "ObjectReference",
-    "LocalObjectReference",
-    "TypedLocalObjectReference",
-    "TypedObjectReference",
-    "ObjectFieldSelector",
-    "ResourceFieldSelector",
-    "RoleRef",
-    "SecretReference",
-    "ScopeSelector",
-    "IngressServiceBackend",
-    "FileKeySelector",
-];
-
 impl<'a> Place<'a> {
-    fn child(self, key: &'a str) -> Place<'a> {
+    fn child(self, key: &str) -> Place<'a> {
         match self {
-            Place::Struct(of) => of.fields.get(key).map_or(Place::Unknown, |f| of_shape(&f.shape, of, key)),
-            Place::Field(Shape::Map(inner), ..) => match inner.element().and_then(schema::find) {
-                Some(of) => Place::Struct(of),
-                None => Place::Unknown,
-            },
+            Place::Struct(of) | Place::Granular(of) => of.fields.get(key).map_or(Place::Unknown, of_field),
+            Place::Field(field) if matches!(field.shape, Shape::Map(_)) => of_values(field),
             Place::DefinedRoot(_) if key == "metadata" => {
                 schema::find("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
                     .map_or(Place::Unknown, Place::Struct)
@@ -78,9 +58,7 @@ impl<'a> Place<'a> {
 
     fn item(self) -> Place<'a> {
         match self {
-            Place::Field(Shape::List(inner), ..) => {
-                inner.element().and_then(schema::find).map_or(Place::Unknown, Place::Struct)
-            }
+            Place::Field(field) if matches!(field.shape, Shape::List(_)) => of_values(field),
             Place::Defined(schema) => structural_items(schema).map_or(Place::Unknown, Place::Defined),
             _ => Place::Unknown,
         }
@@ -88,63 +66,65 @@ impl<'a> Place<'a> {
 
     fn is_atomic_map(self) -> bool {
         match self {
-            Place::Struct(of) => ATOMIC.contains(&of.name.as_str()),
-            Place::Field(Shape::Map(_), holder, field) => {
-                matches!((holder, field), ("PodSpec", "nodeSelector") | (_, "selector"))
-            }
+            Place::Struct(of) => of.atomic,
+            // What has no schema is one value.
+            Place::Field(field) => field.atomic == Some(true) || field.shape == Shape::Any,
             Place::Defined(schema) => schema.x_kubernetes_map_type.as_deref() == Some("atomic"),
             _ => false,
         }
     }
 
-    fn items(self) -> Items {
+    fn items(self) -> Items<'a> {
         match self {
-            Place::Field(Shape::List(_), holder, field) => match (holder, field) {
-                ("Container" | "EphemeralContainer", "ports") => {
-                    Items::Keys(vec!["containerPort".to_owned(), "protocol".to_owned()])
-                }
-                ("ServiceSpec", "ports") => Items::Keys(vec!["port".to_owned(), "protocol".to_owned()]),
-                ("PodSpec", "topologySpreadConstraints") => {
-                    Items::Keys(vec!["topologyKey".to_owned(), "whenUnsatisfiable".to_owned()])
-                }
-                ("StatefulSetSpec", "volumeClaimTemplates") => Items::Atomic,
-                _ => match list_strategy(holder, field) {
-                    ListStrategy::ByKey(key) => Items::Keys(vec![key.to_owned()]),
-                    ListStrategy::Set => Items::Set,
-                    ListStrategy::Replace => Items::Atomic,
-                },
+            Place::Field(field) => match &field.items {
+                schema::Items::Map(keys) => Items::Keys(keys, self.item()),
+                schema::Items::Set => Items::Set,
+                schema::Items::Atomic => Items::Atomic,
             },
             Place::Defined(schema) => match schema.x_kubernetes_list_type.as_deref() {
-                Some("map") => Items::Keys(schema.x_kubernetes_list_map_keys.clone().unwrap_or_default()),
+                Some("map") => {
+                    let keys = schema.x_kubernetes_list_map_keys.as_deref().unwrap_or_default();
+                    Items::Keys(keys, self.item())
+                }
                 Some("set") => Items::Set,
                 _ => Items::Atomic,
             },
             _ => Items::Atomic,
         }
     }
-}
 
-fn of_shape<'a>(shape: &'a Shape, of: &'static Type, key: &'a str) -> Place<'a> {
-    match shape {
-        Shape::Struct(name) => schema::find(name).map_or(Place::Unknown, Place::Struct),
-        other => Place::Field(other, &of.name, key),
+    /// What a field is when it is left out.
+    fn default(self, key: &str) -> Option<&'a Value> {
+        match self {
+            Place::Struct(of) | Place::Granular(of) => of.fields.get(key)?.default.as_ref(),
+            Place::Defined(schema) => Some(&schema.properties.as_ref()?.get(key)?.default.as_ref()?.0),
+            _ => None,
+        }
     }
 }
 
+fn of_field(field: &'static Field) -> Place<'static> {
+    match (&field.shape, field.of()) {
+        (Shape::Struct(_), Some(of)) if field.atomic == Some(false) => Place::Granular(of),
+        (Shape::Struct(_), of) => of.map_or(Place::Unknown, Place::Struct),
+        _ => Place::Field(field),
+    }
+}
+
+fn of_values(field: &'static Field) -> Place<'static> {
+    field.of().map_or(Place::Unknown, Place::Struct)
+}
+
 /// How `fieldsV1` spells an item of a list.
-fn step(items: &Items, item: &Value) -> Option<String> {
+fn step(items: Items, item: &Value) -> Option<String> {
     match items {
         Items::Atomic => None,
         Items::Set => Some(format!("v:{item}")),
-        Items::Keys(keys) => {
+        Items::Keys(keys, place) => {
             let mut named = Map::new();
             for key in keys {
-                // A port without a protocol is one of TCP.
-                let default = if key == "protocol" { json!("TCP") } else { Value::Null };
-                let value = item.get(key).cloned().unwrap_or(default);
-                if !value.is_null() {
-                    named.insert(key.clone(), value);
-                }
+                let value = item.get(key).or_else(|| place.default(key)).filter(|value| !value.is_null());
+                named.extend(value.map(|value| (key.clone(), value.clone())));
             }
             Some(format!("k:{}", Value::Object(named)))
         }
@@ -176,7 +156,7 @@ pub fn fields(value: &Value, place: Place) -> FieldSet {
             for item in list {
                 let mut below = fields(item, place.item());
                 below.member = true;
-                set.children.extend(step(&items, item).map(|step| (step, below)));
+                set.children.extend(step(items, item).map(|step| (step, below)));
             }
             set
         }
@@ -214,7 +194,7 @@ fn whole(value: &Value, place: Place) -> FieldSet {
         Value::Array(list) => {
             let items = place.items();
             for item in list {
-                set.children.extend(step(&items, item).map(|step| (step, whole(item, place.item()))));
+                set.children.extend(step(items, item).map(|step| (step, whole(item, place.item()))));
             }
         }
         _ => {}
@@ -225,17 +205,9 @@ fn whole(value: &Value, place: Place) -> FieldSet {
 /// Whether a struct has the field even when nothing is in it: then the field itself was never added.
 fn always_there(parent: Place, key: &str) -> bool {
     match parent {
-        Place::Struct(of) => {
-            let object = of.fields.contains_key("metadata");
-            let field = of.fields.get(key);
-            (object && matches!(key, "metadata" | "spec" | "status"))
-                || field.is_some_and(|f| f.required)
-                || matches!(
-                    (of.name.as_str(), key),
-                    (_, "template" | "strategy" | "updateStrategy" | "jobTemplate")
-                        | ("Container", "resources")
-                        | ("ServiceStatus", "loadBalancer")
-                )
+        Place::Struct(of) | Place::Granular(of) => {
+            let there = |f: &Field| f.required || f.default.as_ref().is_some_and(Value::is_object);
+            of.fields.get(key).is_some_and(there)
         }
         Place::DefinedRoot(_) => key == "metadata",
         _ => false,
@@ -268,10 +240,10 @@ pub fn compare(old: &Value, new: &Value, place: Place) -> Comparison {
         (Value::Array(before), Value::Array(after)) if !matches!(place.items(), Items::Atomic) => {
             let items = place.items();
             let find = |list: &[Value], wanted: &str| -> Option<Value> {
-                list.iter().find(|i| step(&items, i).as_deref() == Some(wanted)).cloned()
+                list.iter().find(|i| step(items, i).as_deref() == Some(wanted)).cloned()
             };
             let steps: std::collections::BTreeSet<String> =
-                before.iter().chain(after).filter_map(|i| step(&items, i)).collect();
+                before.iter().chain(after).filter_map(|i| step(items, i)).collect();
             for step in steps {
                 let (old, new) = (find(before, &step), find(after, &step));
                 found.branch(&step, old.as_ref(), new.as_ref(), place.item());
@@ -325,15 +297,15 @@ pub fn merge(live: &Value, config: &Value, place: Place) -> Value {
 /// The configuration's items stand in its order; the others keep their places among them.
 fn merge_lists(live: &[Value], config: &[Value], place: Place) -> Value {
     let items = place.items();
-    let named: Vec<Option<String>> = config.iter().map(|i| step(&items, i)).collect();
+    let named: Vec<Option<String>> = config.iter().map(|i| step(items, i)).collect();
     let mut merged: Vec<Value> = Vec::new();
     let mut next = 0;
     let put = |merged: &mut Vec<Value>, at: usize| {
-        let before = live.iter().find(|l| step(&items, l) == named[at]);
+        let before = live.iter().find(|l| step(items, l) == named[at]);
         merged.push(merge(before.unwrap_or(&Value::Null), &config[at], place.item()));
     };
     for item in live {
-        let Some(at) = named.iter().position(|n| *n == step(&items, item)) else {
+        let Some(at) = named.iter().position(|n| *n == step(items, item)) else {
             merged.push(item.clone());
             continue;
         };
@@ -373,7 +345,7 @@ pub fn remove(value: &mut Value, gone: &FieldSet, place: Place) {
         Value::Array(list) => {
             let items = place.items();
             list.retain_mut(|item| {
-                let Some(below) = step(&items, item).and_then(|step| gone.children.get(&step)) else {
+                let Some(below) = step(items, item).and_then(|step| gone.children.get(&step)) else {
                     return true;
                 };
                 if below.member {

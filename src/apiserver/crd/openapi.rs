@@ -4,11 +4,12 @@ use super::Definitions;
 use crate::apiserver::openapi;
 use crate::object::KindInfo;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// The document of a group and version that definitions serve. `None` when none does.
-pub fn document(definitions: &Definitions, group: &str, version: &str) -> Option<Value> {
+pub fn document(definitions: &Definitions, group: &str, version: &str) -> Option<String> {
     let mut paths = Map::new();
-    let mut schemas = openapi::metadata_schemas();
+    let mut types = openapi::metadata_types();
     let mut any = false;
     for definition in definitions.iter() {
         for served in &definition.versions {
@@ -20,11 +21,11 @@ pub fn document(definitions: &Definitions, group: &str, version: &str) -> Option
             openapi::add_paths(&mut paths, info);
             let schema = serde_json::to_value(&served.schema).unwrap_or_default();
             let (name, one, list) = of_kind(info, schema);
-            schemas.insert(format!("{name}List"), list);
-            schemas.insert(name, one);
+            types.insert(Cow::Owned(format!("{name}List")), Cow::Owned(list.to_string()));
+            types.insert(Cow::Owned(name), Cow::Owned(one.to_string()));
         }
     }
-    any.then(|| openapi::whole(paths, schemas))
+    any.then(|| openapi::whole(paths, &types))
 }
 
 /// The full name of a kind's type, its schema, and that of its list.

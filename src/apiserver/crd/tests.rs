@@ -1,6 +1,6 @@
 //! Definitions and their objects, over a server without controllers.
 
-use crate::apiserver::{Accept, ApiServer, Cause, Method, Request, Response, User};
+use crate::apiserver::{Accept, ApiServer, Body, Cause, Method, Request, Response, User};
 use crate::object::{SECOND, SimTime};
 use serde_json::{Value, json};
 
@@ -30,6 +30,11 @@ impl Lab {
         let response = self.send(&Request::with_body(method, path, body));
         assert!(!response.is_success(), "{method:?} {path}: {}", response.value());
         response.value()["message"].as_str().unwrap().to_owned()
+    }
+
+    fn document(&mut self, path: &str) -> Value {
+        let Body::Bytes { bytes, .. } = self.send(&Request::get(path)).body else { panic!("{path}") };
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     fn get(&mut self, path: &str) -> Value {
@@ -87,7 +92,7 @@ fn a_definition_is_served_at_once() {
     assert_eq!(names, ["crontabs", "crontabs/scale", "crontabs/status"]);
     let groups = lab.get("/apis/stable.example.com");
     assert_eq!(groups["preferredVersion"]["version"], "v1");
-    let document = lab.get("/openapi/v3/apis/stable.example.com/v1");
+    let document = lab.document("/openapi/v3/apis/stable.example.com/v1");
     let schemas = &document["components"]["schemas"];
     assert!(schemas["com.example.stable.v1.CronTab"]["properties"]["spec"].is_object());
     assert!(lab.get("/openapi/v3")["paths"]["apis/stable.example.com/v1"].is_object());

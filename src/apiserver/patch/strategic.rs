@@ -1,69 +1,12 @@
 //! Strategic merge patch: lists that are really maps are merged by their key.
 //!
-//! Always holds: what merges by which key is one table ([`merge_key`]); `kubectl apply` reads the same one.
+//! Always holds: what merges by which key is what the schema says ([`Merge`]); `kubectl apply` reads the same.
 
 use crate::apiserver::ApiError;
-use crate::apiserver::schema::{self, Shape, Type};
+use crate::apiserver::schema::{self, Field, Merge, Shape, Type};
 use crate::object::Kind;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How a list is patched.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ListStrategy {
-    /// The patch's list replaces.
-    Replace,
-    /// Items with the same value of this field are merged.
-    ByKey(&'static str),
-    /// A set of plain values: the patch's are added.
-    Set,
-}
-
-/// How the list `field` of the type called `holder` (`PodSpec`) is patched: the API's `patchStrategy` and
-/// `patchMergeKey`.
-pub fn list_strategy(holder: &str, field: &str) -> ListStrategy {
-    use ListStrategy::{ByKey, Replace, Set};
-    match (holder, field) {
-        ("ObjectMeta", "ownerReferences") => ByKey("uid"),
-        ("ObjectMeta", "finalizers") | ("NodeSpec", "podCIDRs") => Set,
-        (
-            "PodSpec",
-            "containers"
-            | "initContainers"
-            | "ephemeralContainers"
-            | "volumes"
-            | "imagePullSecrets"
-            | "schedulingGates"
-            | "resourceClaims",
-        )
-        | ("PodStatus", "resourceClaimStatuses")
-        | ("Container" | "EphemeralContainer", "env")
-        | ("ServiceAccount", "secrets")
-        | ("CSINodeSpec", "drivers") => ByKey("name"),
-        ("PodSpec", "hostAliases") | ("PodStatus", "podIPs" | "hostIPs") => ByKey("ip"),
-        ("PodSpec", "topologySpreadConstraints") => ByKey("topologyKey"),
-        ("Container" | "EphemeralContainer", "ports") => ByKey("containerPort"),
-        ("Container" | "EphemeralContainer", "volumeMounts") => ByKey("mountPath"),
-        ("Container" | "EphemeralContainer", "volumeDevices") => ByKey("devicePath"),
-        ("ServiceSpec", "ports") => ByKey("port"),
-        ("NodeStatus", "addresses") => ByKey("type"),
-        (holder, "conditions") if holder.ends_with("Status") => ByKey("type"),
-        _ => Replace,
-    }
-}
-
-/// The field by which items of this list are matched, if it is merged by key.
-pub fn merge_key(holder: &str, field: &str) -> Option<&'static str> {
-    match list_strategy(holder, field) {
-        ListStrategy::ByKey(key) => Some(key),
-        _ => None,
-    }
-}
-
-/// Whether the fields of an object that the patch does not name are dropped when it says `$retainKeys`.
-pub fn retains_keys(holder: &str, field: &str) -> bool {
-    matches!((holder, field), ("DeploymentSpec", "strategy") | ("PodSpec", "volumes" | "resourceClaims"))
-}
 
 /// Merges a patch into an object of `kind`.
 ///
@@ -111,10 +54,15 @@ fn merge_maps(
             && !patch.contains_key(field)
             && let Some(Value::Array(items)) = old.get_mut(field)
         {
-            sort_by_order(items, order, of.and_then(|t| merge_key(&t.name, field)));
+            sort_by_order(items, order, of.and_then(|t| t.fields.get(field)).and_then(merge_key));
         }
     }
     Ok(old)
+}
+
+/// The field by which the items of a list are matched, if it is merged by one.
+fn merge_key(field: &Field) -> Option<&str> {
+    if let Merge::ByKey(key) = &field.merge { Some(key) } else { None }
 }
 
 fn merge_field(
@@ -125,8 +73,10 @@ fn merge_field(
     order: Option<&Value>,
 ) -> Result<Value, String> {
     let field = of.and_then(|t| t.fields.get(key));
-    let inner = field.and_then(|f| f.shape.element()).and_then(schema::find);
+    let inner = field.and_then(Field::of);
+    let strategy = field.map_or(&Merge::Default, |f| &f.merge);
     match change {
+        Value::Object(_) if *strategy == Merge::Replace => Ok(change.clone()),
         Value::Object(patch) => {
             let is_map = matches!(field.map(|f| &f.shape), Some(Shape::Map(_)));
             let before = match before {
@@ -136,20 +86,17 @@ fn merge_field(
             merge_maps(before, patch, if is_map { None } else { inner }).map(Value::Object)
         }
         Value::Array(patch) => {
-            let holder = of.map_or("", |t| t.name.as_str());
             let before = match before {
                 Some(Value::Array(items)) => items,
                 _ => Vec::new(),
             };
-            let strategy = list_strategy(holder, key);
             let mut items = match strategy {
-                ListStrategy::Replace => plain_list(patch),
-                ListStrategy::Set => merge_sets(before, patch),
-                ListStrategy::ByKey(by) => merge_lists(before, patch, by, inner)?,
+                Merge::Default | Merge::Replace => plain_list(patch),
+                Merge::Set => merge_sets(before, patch),
+                Merge::ByKey(by) => merge_lists(before, patch, by, inner)?,
             };
             if let Some(order) = order {
-                let by = if let ListStrategy::ByKey(by) = strategy { Some(by) } else { None };
-                sort_by_order(&mut items, order, by);
+                sort_by_order(&mut items, order, field.and_then(merge_key));
             }
             Ok(Value::Array(items))
         }
@@ -175,7 +122,7 @@ fn merge_sets(mut items: Vec<Value>, patch: &[Value]) -> Vec<Value> {
 fn merge_lists(
     mut items: Vec<Value>,
     patch: &[Value],
-    by: &'static str,
+    by: &str,
     of: Option<&'static Type>,
 ) -> Result<Vec<Value>, String> {
     if patch.iter().any(|v| v.get("$patch").is_some_and(|p| p == "replace")) {

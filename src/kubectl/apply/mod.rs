@@ -16,8 +16,7 @@ use super::output;
 use super::resource::{self, Bare, Info, Target};
 use super::write::flags::{DELETE, DRY_RUN, FIELD_MANAGER, FILES, OUTPUT, RECORD, SELECTOR, VALIDATE};
 use super::write::{self, DryRun, LAST_APPLIED, Patch, go_json};
-use crate::apiserver::patch::strategic::{ListStrategy, list_strategy, retains_keys};
-use crate::apiserver::schema;
+use crate::apiserver::schema::{self, Merge};
 use crate::apiserver::{Method, Request};
 use crate::object::Kind;
 use crate::object::selector::Selector;
@@ -264,27 +263,21 @@ fn known(info: &Info) -> Option<Kind> {
 /// The patch that brings `current` to `modified` and deletes what only `original` had.
 pub fn three_way(info: &Info, original: &Value, modified: &Value, current: &Value) -> Value {
     let root = known(info).map(schema::for_kind);
-    let holder = |path: &[&str]| -> Option<(String, String)> {
+    let field = |path: &[&str]| {
         let (field, parents) = path.split_last()?;
         let mut of = root?;
         for parent in parents {
-            of = of.fields.get(*parent).and_then(|f| f.shape.element()).and_then(schema::find)?;
+            of = of.fields.get(*parent)?.of()?;
         }
-        Some((of.name.clone(), (*field).to_owned()))
+        of.fields.get(*field)
     };
-    let strategy = |path: &[&str]| {
-        let Some((holder, field)) = holder(path) else { return Strategy::Default };
-        if field == "selector" && holder.ends_with("PodDisruptionBudgetSpec") {
-            return Strategy::Replace;
-        }
-        match list_strategy(&holder, &field) {
-            ListStrategy::ByKey(key) => Strategy::MergeBy(key),
-            ListStrategy::Set => Strategy::MergeValues,
-            ListStrategy::Replace => Strategy::Default,
-        }
+    let strategy = |path: &[&str]| match field(path).map(|field| &field.merge) {
+        None | Some(Merge::Default) => Strategy::Default,
+        Some(Merge::Replace) => Strategy::Replace,
+        Some(Merge::ByKey(key)) => Strategy::MergeBy(key),
+        Some(Merge::Set) => Strategy::MergeValues,
     };
-    let retain_keys =
-        |path: &[&str]| holder(path).is_some_and(|(holder, field)| retains_keys(&holder, &field));
+    let retain_keys = |path: &[&str]| field(path).is_some_and(|field| field.retains_keys);
     merge::three_way(original, modified, current, &Schema { strategy: &strategy, retain_keys: &retain_keys })
 }
 
