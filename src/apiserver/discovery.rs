@@ -1,6 +1,6 @@
 //! What the server says of itself: groups, versions, resources, `/version`, health and `OpenAPI`.
 
-use super::crd::{self, Definitions};
+use super::crd::Definitions;
 use super::{Accept, Body, Request, Response, openapi};
 use crate::object::{KindInfo, KindTable};
 use serde_json::{Value, json};
@@ -66,12 +66,10 @@ pub fn serve(request: &Request, kinds: &KindTable, definitions: &Definitions) ->
         (["api", version], _) => served.resources("", version)?,
         (["apis", group, version], _) => served.resources(group, version)?,
         (["openapi", "v2"], _) => return Some(openapi::version_2()),
-        (["openapi", "v3"], _) => openapi::index(definitions, &served.versions),
-        (["openapi", "v3", "api", version], _) => return openapi::document("", version),
+        (["openapi", "v3"], _) => return Some(openapi::index(definitions, &served.versions)),
+        (["openapi", "v3", "api", version], _) => return openapi::document(definitions, "", version),
         (["openapi", "v3", "apis", group, version], _) => {
-            let defined = || crd::document(definitions, group, version);
-            let bytes = |text: String| Response::bytes("application/json", text.into_bytes().into());
-            return openapi::document(group, version).or_else(|| defined().map(bytes));
+            return openapi::document(definitions, group, version);
         }
         _ => return None,
     };
@@ -211,12 +209,7 @@ impl<'a> Served<'a> {
             .filter(|i| i.group == group && i.version == version)
             .collect();
         kinds.sort_by_key(|i| i.plural);
-        for info in kinds {
-            list.push(resource(info));
-            for sub in info.subresources {
-                list.push(subresource(info, sub));
-            }
-        }
+        list.extend(kinds.into_iter().flat_map(resources));
         list.extend(reviews(group));
         list.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
         let kind = "APIResourceList";
@@ -236,6 +229,12 @@ fn version() -> Value {
 
 fn group_version(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+/// The resource of a kind and its subresources, as discovery shows them.
+pub fn resources(info: &KindInfo) -> Vec<Value> {
+    let subresources = info.subresources.iter().map(|sub| subresource(info, sub));
+    std::iter::once(resource(info)).chain(subresources).collect()
 }
 
 fn resource(info: &KindInfo) -> Value {
@@ -289,7 +288,7 @@ fn subresource(info: &KindInfo, sub: &str) -> Value {
 }
 
 /// Resources that only answer questions.
-fn reviews(group: &str) -> Vec<Value> {
+pub fn reviews(group: &str) -> Vec<Value> {
     let review = |name: &str, kind: &str, namespaced: bool| json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": namespaced, "kind": kind, "verbs": ["create"]});
     match group {
         "" => vec![review("bindings", "Binding", true)],

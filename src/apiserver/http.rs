@@ -94,6 +94,8 @@ pub enum Body {
         media_type: &'static str,
         /// The content.
         bytes: Arc<[u8]>,
+        /// What tells this content from any other, for clients that keep it: the `ETag`.
+        tag: Option<Arc<str>>,
     },
     /// A batch of a watch, its events still to be shown.
     Events(Events),
@@ -146,9 +148,9 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// 200 with a document that is kept ready.
-    pub fn bytes(media_type: &'static str, bytes: Arc<[u8]>) -> Self {
-        Self { status: 200, warnings: Vec::new(), body: Body::Bytes { media_type, bytes } }
+    /// 200 with a document that clients may keep: the tag tells whether theirs is still the one.
+    pub fn document(media_type: &'static str, bytes: Arc<[u8]>, tag: Arc<str>) -> Self {
+        Self { status: 200, warnings: Vec::new(), body: Body::Bytes { media_type, bytes, tag: Some(tag) } }
     }
 
     /// The JSON body; `Null` for text and streams.

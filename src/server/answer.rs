@@ -5,7 +5,7 @@ use super::body::Payload;
 use super::protobuf;
 use crate::apiserver::{Accept, ApiError, Body, Response};
 use crate::yaml;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WARNING};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, RETRY_AFTER, VARY, WARNING};
 use serde_json::Value;
 
 /// An answer of HTTP.
@@ -16,6 +16,7 @@ const WARNING_BYTES: usize = 4096;
 
 /// An answer with all of its body.
 pub fn whole(response: Response, agreed: Agreed) -> Answer {
+    let mut known = None;
     let (media_type, bytes) = match response.body {
         Body::Json(value) => match (agreed.form, encode(&value, agreed.encoding)) {
             (_, None) => return error(&not_acceptable(), Agreed { encoding: Encoding::Json, ..agreed }),
@@ -26,10 +27,16 @@ pub fn whole(response: Response, agreed: Agreed) -> Answer {
             (_, Some(bytes)) => (agreed.encoding.media_type().to_owned(), bytes),
         },
         Body::Text(text) => ("text/plain; charset=utf-8".to_owned(), text.into_bytes()),
-        Body::Bytes { media_type, bytes } => (media_type.to_owned(), bytes.to_vec()),
+        Body::Bytes { media_type, bytes, tag } => {
+            known = tag;
+            (media_type.to_owned(), bytes.to_vec())
+        }
         Body::Stream(_) | Body::Events(_) => ("text/plain".to_owned(), Vec::new()),
     };
     let mut answer = head(response.status, &media_type, Payload::whole(bytes));
+    if let Some(tag) = known.and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok()) {
+        answer.headers_mut().insert(ETAG, tag);
+    }
     add_warnings(&mut answer, &response.warnings);
     answer
 }

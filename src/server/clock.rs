@@ -11,6 +11,13 @@ pub fn wall() -> SimTime {
     SimTime(since.as_secs() * SECOND)
 }
 
+/// The moment a year from now, as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub fn in_a_year() -> String {
+    const YEAR: u64 = 365 * 24 * 3600;
+    let moment = jiff::Timestamp::from_second((wall().seconds() as u64 + YEAR) as i64).unwrap_or_default();
+    moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// Measures what goes by between two looks.
 #[derive(Debug)]
 pub struct Clock(Instant);

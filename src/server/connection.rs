@@ -5,7 +5,7 @@ use super::answer::{self, Answer};
 use super::door::{Door, Seen};
 use super::identity::Identity;
 use super::upgrade::{self, Wish};
-use super::{gzip, limits, request, stream, watch};
+use super::{gzip, keep, limits, request, stream, watch};
 use crate::apiserver::{Accept, ApiError, Body, Request, User};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, HeaderMap, USER_AGENT};
@@ -107,7 +107,7 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         request::discard(&mut body).await;
     }
     let answer = answer.unwrap_or_else(|why| answer::error(&why, agreed.clone().unwrap_or(PLAIN)));
-    let answer = gzip::compress(answer, &parts.headers);
+    let answer = gzip::compress(keep::answer(answer, &parts), &parts.headers);
     seen.status = answer.status().as_u16();
     door.tell(seen);
     answer
@@ -121,9 +121,20 @@ fn agree(parts: &Parts) -> Result<Agreed, ApiError> {
     let values = parts.headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok());
     let agreed = accept::negotiate(&values.collect::<Vec<_>>().join(","));
     // These have one form each, which clients name in ways of their own.
-    let about_itself = ["/openapi/", "/healthz", "/livez", "/readyz", "/version"];
+    let about_itself = ["/openapi/v2", "/healthz", "/livez", "/readyz", "/version"];
+    let path = parts.uri.path();
     match agreed {
-        Err(_) if about_itself.iter().any(|p| parts.uri.path().starts_with(p)) => Ok(PLAIN),
+        // A document of this version is JSON and nothing else; where they are is told to anybody.
+        agreed if path.starts_with("/openapi/v3/") => match agreed {
+            Ok(agreed) if agreed.encoding == Encoding::Json => Ok(agreed),
+            _ => Err(ApiError::new(
+                406,
+                "NotAcceptable",
+                "only the following media types are accepted: application/json",
+            )),
+        },
+        Err(_) if path == "/openapi/v3" => Ok(PLAIN),
+        Err(_) if about_itself.iter().any(|p| path.starts_with(p)) => Ok(PLAIN),
         agreed => agreed,
     }
 }

@@ -13,6 +13,7 @@ mod door;
 mod gzip;
 mod identity;
 mod json;
+mod keep;
 mod kubeconfig;
 mod limits;
 mod load;

@@ -18,14 +18,14 @@ pub fn document(definitions: &Definitions, group: &str, version: &str) -> Option
                 continue;
             }
             any = true;
-            openapi::add_paths(&mut paths, info);
+            openapi::add_paths(&mut paths, info, false);
             let schema = serde_json::to_value(&served.schema).unwrap_or_default();
             let (name, one, list) = of_kind(info, schema);
             types.insert(Cow::Owned(format!("{name}List")), Cow::Owned(list.to_string()));
             types.insert(Cow::Owned(name), Cow::Owned(one.to_string()));
         }
     }
-    any.then(|| openapi::whole(paths, &types))
+    any.then(|| openapi::whole(paths, types))
 }
 
 /// The full name of a kind's type, its schema, and that of its list.

@@ -62,7 +62,7 @@ impl ApiServer {
                 })?
             }
         };
-        Some(Body::Bytes { media_type: "application/json", bytes: bytes.into() })
+        Some(Body::Bytes { media_type: "application/json", bytes: bytes.into(), tag: None })
     }
 
     fn write_item(&self, kind: Kind, object: &Object, named: &str, out: &mut Vec<u8>) -> Option<()> {
