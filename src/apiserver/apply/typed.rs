@@ -8,6 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrBool,
 };
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What is known of the type at a place.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +132,17 @@ fn step(items: Items, item: &Value) -> Option<String> {
     }
 }
 
+/// The items of a list by how they are spelled: the first of those that are spelled alike.
+fn by_step<'v>(items: Items, list: &'v [Value]) -> BTreeMap<String, &'v Value> {
+    let mut found = BTreeMap::new();
+    for item in list {
+        if let Some(step) = step(items, item) {
+            found.entry(step).or_insert(item);
+        }
+    }
+    found
+}
+
 /// The fields that a configuration names.
 pub fn fields(value: &Value, place: Place) -> FieldSet {
     match value {
@@ -238,15 +250,10 @@ pub fn compare(old: &Value, new: &Value, place: Place) -> Comparison {
             }
         }
         (Value::Array(before), Value::Array(after)) if !matches!(place.items(), Items::Atomic) => {
-            let items = place.items();
-            let find = |list: &[Value], wanted: &str| -> Option<Value> {
-                list.iter().find(|i| step(items, i).as_deref() == Some(wanted)).cloned()
-            };
-            let steps: std::collections::BTreeSet<String> =
-                before.iter().chain(after).filter_map(|i| step(items, i)).collect();
+            let (old, new) = (by_step(place.items(), before), by_step(place.items(), after));
+            let steps: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
             for step in steps {
-                let (old, new) = (find(before, &step), find(after, &step));
-                found.branch(&step, old.as_ref(), new.as_ref(), place.item());
+                found.branch(step, old.get(step).copied(), new.get(step).copied(), place.item());
             }
         }
         (old, new) if old != new => found.modified.member = true,
@@ -297,15 +304,16 @@ pub fn merge(live: &Value, config: &Value, place: Place) -> Value {
 /// The configuration's items stand in its order; the others keep their places among them.
 fn merge_lists(live: &[Value], config: &[Value], place: Place) -> Value {
     let items = place.items();
-    let named: Vec<Option<String>> = config.iter().map(|i| step(items, i)).collect();
+    let spell = |list: &[Value]| -> Vec<Option<String>> { list.iter().map(|i| step(items, i)).collect() };
+    let (there, named) = (spell(live), spell(config));
     let mut merged: Vec<Value> = Vec::new();
     let mut next = 0;
     let put = |merged: &mut Vec<Value>, at: usize| {
-        let before = live.iter().find(|l| step(items, l) == named[at]);
-        merged.push(merge(before.unwrap_or(&Value::Null), &config[at], place.item()));
+        let before = there.iter().position(|step| *step == named[at]).map_or(&Value::Null, |at| &live[at]);
+        merged.push(merge(before, &config[at], place.item()));
     };
-    for item in live {
-        let Some(at) = named.iter().position(|n| *n == step(items, item)) else {
+    for (item, step) in live.iter().zip(&there) {
+        let Some(at) = named.iter().position(|n| n == step) else {
             merged.push(item.clone());
             continue;
         };
