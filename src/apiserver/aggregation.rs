@@ -50,7 +50,7 @@ impl ApiServer {
 
     /// Discovers the metrics API from when it is registered until it no longer is.
     pub(super) fn accept_api_service(&mut self, key: &ObjectKey) {
-        if &*key.name.name != API_SERVICE || key.kind.info().kind != "APIService" {
+        if key.name.name() != API_SERVICE || key.kind.info().kind != "APIService" {
             return;
         }
         let registered = self.metrics_service().is_some();

@@ -149,11 +149,10 @@ impl ApiServer {
         self.share_spec(&mut object);
         let key = object.key();
         self.record_addresses(None, Some(&object));
-        self.store.commit(key.clone(), Some(object), origin, self.now);
-        let stored = self.stored(&key);
+        let stored = self.store.commit(key.clone(), Some(object), origin, self.now);
         self.accept_definition(&key, origin);
         self.accept_api_service(&key);
-        stored
+        stored.ok_or_else(|| ApiError::not_found(key.kind, key.name.name()))
     }
 
     /// Replaces an object, or its status. With a `resourceVersion` in it, it must be the newest.
@@ -170,11 +169,11 @@ impl ApiServer {
         let mut object = object;
         let (kind, key) = (object.kind(), object.key());
         let Some(old) = self.store.get(&key).cloned() else {
-            return Err(ApiError::not_found(kind, &key.name.name));
+            return Err(ApiError::not_found(kind, key.name.name()));
         };
         let version = object.meta().resource_version.as_deref().unwrap_or("");
         if !version.is_empty() && Some(version) != old.meta().resource_version.as_deref() {
-            return Err(ApiError::stale(kind, &key.name.name));
+            return Err(ApiError::stale(kind, key.name.name()));
         }
         if object.meta().uid.is_some() && object.meta().uid != old.meta().uid {
             let why = format!(
@@ -182,7 +181,7 @@ impl ApiServer {
                 object.uid_str(),
                 old.uid_str()
             );
-            return Err(ApiError::conflict(kind, &key.name.name, &why));
+            return Err(ApiError::conflict(kind, key.name.name(), &why));
         }
         route::keep_other_part(&mut object, &old, part);
         keep_server_fields(&mut object, &old);
@@ -198,7 +197,7 @@ impl ApiServer {
         errors.extend(validation::asked(&object, Some(&old), origin.asked));
         errors.extend(self.check_defined(&object, Some(&old), origin.asked));
         if !errors.is_empty() {
-            return Err(ApiError::invalid(kind, &key.name.name, errors));
+            return Err(ApiError::invalid(kind, key.name.name(), errors));
         }
         if part == Part::Spec {
             admission::judge_update(self, &object, &old, origin)?;
@@ -222,14 +221,13 @@ impl ApiServer {
             return Ok(object);
         }
         self.record_addresses(Some(&old), Some(&object));
-        self.store.commit(key.clone(), Some(object), origin, self.now);
-        let stored = self.stored(&key);
+        let stored = self.store.commit(key.clone(), Some(object), origin, self.now);
         if origin.user.is_none() {
             self.record_component(&old, &key, part);
         }
         self.accept_definition(&key, origin);
         self.accept_api_service(&key);
-        stored
+        stored.ok_or_else(|| ApiError::not_found(key.kind, key.name.name()))
     }
 
     /// Takes an object out of the store.
@@ -253,12 +251,12 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Object, ApiError> {
         let Some(old) = self.store.get(key).cloned() else {
-            return Err(ApiError::not_found(key.kind, &key.name.name));
+            return Err(ApiError::not_found(key.kind, key.name.name()));
         };
         if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != old.uid_str()) {
             let is = old.uid_str();
             let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {is}");
-            return Err(ApiError::conflict(key.kind, &key.name.name, &why));
+            return Err(ApiError::conflict(key.kind, key.name.name(), &why));
         }
         admission::admit_delete(self, &old, origin)?;
         let mut object = old.clone();
@@ -295,7 +293,7 @@ impl ApiServer {
             }
             let stored = self.stored(key);
             if key.kind == Kind::CustomResourceDefinition {
-                self.clean_up_definition(&key.name.name, origin);
+                self.clean_up_definition(key.name.name(), origin);
             }
             return stored;
         }
@@ -310,11 +308,11 @@ impl ApiServer {
     /// `NotFound`, or `Conflict` when it is bound already.
     pub fn bind(&mut self, pod: &ObjectKey, node: &str, origin: &Origin) -> Result<(), ApiError> {
         let Some(object) = self.store.get(pod).and_then(Object::cast::<Pod>) else {
-            return Err(ApiError::not_found(Kind::Pod, &pod.name.name));
+            return Err(ApiError::not_found(Kind::Pod, pod.name.name()));
         };
         if object.spec.node_name.is_some() {
-            let why = format!("pod {} is already assigned to node \"{node}\"", pod.name.name);
-            return Err(ApiError::conflict(Kind::Pod, &pod.name.name, &why));
+            let why = format!("pod {} is already assigned to node \"{node}\"", pod.name.name());
+            return Err(ApiError::conflict(Kind::Pod, pod.name.name(), &why));
         }
         let mut object = Pod::clone(object);
         object.spec.node_name = Some(Arc::from(node));
@@ -334,7 +332,7 @@ impl ApiServer {
     }
 
     fn stored(&self, key: &ObjectKey) -> Result<Object, ApiError> {
-        self.store.get(key).cloned().ok_or_else(|| ApiError::not_found(key.kind, &key.name.name))
+        self.store.get(key).cloned().ok_or_else(|| ApiError::not_found(key.kind, key.name.name()))
     }
 
     /// What random streams begin from.

@@ -7,7 +7,8 @@
 use super::User;
 use super::apply::{Entry, FieldSet};
 use crate::object::{
-    DynamicKind, Kind, KindTable, Object, ObjectKey, ObjectName, Pod, Resource, SimTime, meta::MetaExt,
+    DynamicKind, Kind, KindTable, Object, ObjectKey, ObjectName, OwnerReference, Pod, Resource, SimTime,
+    meta::MetaExt,
 };
 use imbl::{OrdMap, OrdSet, Vector};
 use std::collections::BTreeMap;
@@ -83,7 +84,7 @@ impl Origin {
     }
 }
 
-type Table = OrdMap<ObjectName, Object>;
+type Table<Key = ObjectName> = OrdMap<Key, Object>;
 
 /// The objects, their indexes and their history.
 #[derive(Clone, Debug)]
@@ -97,7 +98,8 @@ pub struct Store {
     field_sets: OrdSet<Arc<FieldSet>>,
     revision: u64,
     log: Vector<Arc<Change>>,
-    by_owner: OrdMap<Arc<str>, OrdSet<ObjectKey>>,
+    /// The objects themselves: whoever asks for an owner's pods asks for all of them.
+    by_owner: OrdMap<Arc<str>, Table<ObjectKey>>,
     pods_by_node: OrdMap<Arc<str>, OrdSet<ObjectName>>,
     pods_by_source: OrdMap<ObjectKey, OrdSet<ObjectName>>,
     orphans: OrdSet<ObjectKey>,
@@ -224,7 +226,7 @@ impl Store {
 
     /// The objects that name this uid among their owners.
     pub fn owned_by<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Object> {
-        self.by_owner.get(uid).into_iter().flat_map(|keys| keys.iter()).filter_map(|key| self.get(key))
+        self.by_owner.get(uid).into_iter().flat_map(OrdMap::values)
     }
 
     /// The objects of a type that name this uid among their owners.
@@ -237,7 +239,7 @@ impl Store {
         let from = ObjectKey::new(kind, namespace, "");
         self.orphans
             .range(from..)
-            .take_while(move |key| key.kind == kind && &*key.name.namespace == namespace)
+            .take_while(move |key| key.kind == kind && key.name.namespace() == namespace)
             .filter_map(|key| self.get(key))
     }
 
@@ -290,7 +292,7 @@ impl Store {
         &self.log
     }
 
-    /// Puts the object in (or takes it out, with `None`), and logs the change. The object gets its new
+    /// Puts the object in (or takes it out, with `None`), and logs the change. Gives the object back, with its new
     /// `resourceVersion`.
     pub(super) fn commit(
         &mut self,
@@ -298,7 +300,7 @@ impl Store {
         mut new: Option<Object>,
         origin: &Origin,
         at: SimTime,
-    ) -> u64 {
+    ) -> Option<Object> {
         self.revision += 1;
         if let Some(object) = &mut new {
             object.meta_mut().resource_version = Some(self.revision.to_string());
@@ -319,9 +321,10 @@ impl Store {
             self.log.pop_front();
         }
         let author = origin.author.clone();
+        let stored = new.clone();
         let change = Change { revision: self.revision, at, author, cause: origin.cause, key, old, new };
         self.log.push_back(Arc::new(change));
-        self.revision
+        stored
     }
 
     fn reindex(&mut self, key: &ObjectKey, old: Option<&Object>, new: Option<&Object>) {
@@ -333,20 +336,22 @@ impl Store {
                 _ => {}
             }
         }
-        let owners =
-            |o: Option<&Object>| o.and_then(|o| o.meta().owner_references.clone()).unwrap_or_default();
-        let (before, after) = (owners(old), owners(new));
-        if before != after {
-            for owner in &before {
-                if let Some(keys) = self.by_owner.get_mut(owner.uid.as_str()) {
-                    keys.remove(key);
-                    if keys.is_empty() {
-                        self.by_owner.remove(owner.uid.as_str());
-                    }
+        let (before, after) = (owners_of(old), owners_of(new));
+        for owner in before.iter().filter(|b| !after.iter().any(|a| a.uid == b.uid)) {
+            if let Some(objects) = self.by_owner.get_mut(owner.uid.as_str()) {
+                objects.remove(key);
+                if objects.is_empty() {
+                    self.by_owner.remove(owner.uid.as_str());
                 }
             }
-            for owner in &after {
-                self.by_owner.entry(Arc::from(owner.uid.as_str())).or_default().insert(key.clone());
+        }
+        for (owner, object) in after.iter().zip(new.into_iter().cycle()) {
+            match self.by_owner.get_mut(owner.uid.as_str()) {
+                Some(objects) => drop(objects.insert(key.clone(), object.clone())),
+                None => {
+                    let objects = OrdMap::unit(key.clone(), object.clone());
+                    self.by_owner.insert(Arc::from(owner.uid.as_str()), objects);
+                }
             }
         }
         if key.kind == Kind::Pod {
@@ -370,7 +375,7 @@ impl Store {
         {
             return;
         }
-        let source = |(kind, name): (Kind, String)| ObjectKey::new(kind, key.name.namespace.clone(), name);
+        let source = |(kind, name): (Kind, String)| ObjectKey::new(kind, key.name.namespace(), name);
         for source in old.iter().flat_map(|pod| pod.spec.sources()).map(source) {
             if let Some(names) = self.pods_by_source.get_mut(&source) {
                 names.remove(&key.name);
@@ -383,6 +388,10 @@ impl Store {
             self.pods_by_source.entry(source).or_default().insert(key.name.clone());
         }
     }
+}
+
+fn owners_of(object: Option<&Object>) -> &[OwnerReference] {
+    object.and_then(|o| o.meta().owner_references.as_deref()).unwrap_or_default()
 }
 
 /// Whether the object still waits for a finalizer or a kubelet before it can go.

@@ -184,7 +184,7 @@ pub fn connection_refused(pod: &ObjectName, port: u16) -> String {
 
 /// Carries one connection to the server and back. Answers what went wrong on the other side.
 async fn carry(server: kube::Client, mut socket: TcpStream, pod: &ObjectName, port: u16) -> Option<String> {
-    let path = format!("/api/v1/namespaces/{}/pods/{}/portforward", pod.namespace, pod.name);
+    let path = format!("/api/v1/namespaces/{}/pods/{}/portforward", pod.namespace(), pod.name());
     let request = Request::get(path).param("ports", port.to_string());
     let call = hyper::Request::get(super::url::of(&request)).body(Vec::new()).ok()?;
     let mut connection = match server.connect(call).await {

@@ -7,9 +7,38 @@ pub fn fnv32a(bytes: &[u8]) -> u32 {
 
 /// FNV-1a, 64 bits.
 pub fn fnv64a(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    Fnv::default().bytes(bytes).0
+}
+
+/// FNV-1a, 64 bits, of one part after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fnv(pub u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    /// With these bytes after what there is.
+    #[must_use]
+    pub fn bytes(self, bytes: &[u8]) -> Self {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(bytes.iter().fold(self.0, step))
+    }
+
+    /// With this text as a part of its own: parts that are cut differently are different.
+    #[must_use]
+    pub fn part(self, text: &str) -> Self {
+        self.bytes(text.as_bytes()).bytes(&[0])
+    }
+
+    /// With a part that may be missing.
+    #[must_use]
+    pub fn optional(self, text: Option<&str>) -> Self {
+        text.map_or_else(|| self.bytes(&[1]), |text| self.part(text))
+    }
 }
 
 /// The letters of generated names: no vowels, so that no words arise (`k8s.io/apimachinery/pkg/util/rand`).

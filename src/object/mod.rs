@@ -26,28 +26,51 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Namespace and name: what tells objects of one kind apart. The namespace of a cluster-scoped object is empty.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+///
+/// Always holds: ordered by namespace, then by name. Both are one text, so that a name is compared, copied and kept
+/// as one: every lookup in the store compares a dozen of them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
-    /// Empty for cluster-scoped kinds.
-    pub namespace: Arc<str>,
-    /// `metadata.name`.
-    pub name: Arc<str>,
+    /// The namespace, a NUL, which sorts before all else, and the name.
+    text: Arc<str>,
+    /// How long the namespace is.
+    space: u32,
 }
 
 impl ObjectName {
     /// The name `name` in `namespace` (empty for a cluster-scoped kind).
-    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+    pub fn new(namespace: impl AsRef<str>, name: impl AsRef<str>) -> Self {
+        let (namespace, name) = (namespace.as_ref(), name.as_ref());
+        let mut text = String::with_capacity(namespace.len() + 1 + name.len());
+        text.push_str(namespace);
+        text.push('\0');
+        text.push_str(name);
+        Self { text: Arc::from(text), space: namespace.len() as u32 }
+    }
+
+    /// Empty for cluster-scoped kinds.
+    pub fn namespace(&self) -> &str {
+        &self.text[..self.space as usize]
+    }
+
+    /// `metadata.name`.
+    pub fn name(&self) -> &str {
+        &self.text[self.space as usize + 1..]
     }
 }
 
 impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.namespace.is_empty() {
-            f.write_str(&self.name)
-        } else {
-            write!(f, "{}/{}", self.namespace, self.name)
+        if self.space > 0 {
+            write!(f, "{}/", self.namespace())?;
         }
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
     }
 }
 
@@ -62,7 +85,7 @@ pub struct ObjectKey {
 
 impl ObjectKey {
     /// The object of `kind` called `name` in `namespace` (empty for a cluster-scoped kind).
-    pub fn new(kind: Kind, namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
+    pub fn new(kind: Kind, namespace: impl AsRef<str>, name: impl AsRef<str>) -> Self {
         Self { kind, name: ObjectName::new(namespace, name) }
     }
 }

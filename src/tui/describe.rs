@@ -48,9 +48,9 @@ impl Host for Bare {
 pub fn describe(client: &Client, key: &ObjectKey) -> String {
     let io = Streams::new(false, 0);
     let env = Env { client: client.clone(), host: Rc::new(Bare), io: io.clone() };
-    let mut args = vec!["describe".to_owned(), key.kind.info().resource(), key.name.name.to_string()];
-    if !key.name.namespace.is_empty() {
-        args.extend(["-n".to_owned(), key.name.namespace.to_string()]);
+    let mut args = vec!["describe".to_owned(), key.kind.info().resource(), key.name.name().to_string()];
+    if !key.name.namespace().is_empty() {
+        args.extend(["-n".to_owned(), key.name.namespace().to_string()]);
     }
     // In process every request is answered at once, so the command ends in one go.
     kubectl::run(env, args).now_or_never();

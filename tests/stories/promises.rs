@@ -120,7 +120,7 @@ impl Watch {
         let first = if self.seen == 0 { store.revision().saturating_sub(2000) } else { self.seen };
         for change in store.changes_since(first).into_iter().flatten() {
             self.seen = change.revision;
-            let name = &*change.key.name.name;
+            let name = change.key.name.name();
             if change.key.kind != Kind::Pod || !name.starts_with("s-") {
                 continue;
             }
@@ -146,7 +146,7 @@ impl Watch {
 /// What was written lately about a Deployment and what it owns, for a report.
 fn recent(cluster: &Cluster, name: &str) -> String {
     let changes = cluster.api.store.log().iter().rev();
-    let about = changes.filter(|c| c.key.kind != Kind::Event && c.key.name.name.starts_with(name)).take(40);
+    let about = changes.filter(|c| c.key.kind != Kind::Event && c.key.name.name().starts_with(name)).take(40);
     let line = |c: &Arc<kubedojo::apiserver::Change>| {
         let size =
             c.new.as_ref().and_then(|o| o.cast::<ReplicaSet>()).and_then(|s| s.spec.as_ref()?.replicas);

@@ -243,7 +243,7 @@ impl ApiServer {
         let mut body = body.clone();
         // Metadata of another shape is refused below, by its type.
         if matches!(body["metadata"], Value::Object(_) | Value::Null) {
-            body["metadata"]["name"] = json!(&*key.name.name);
+            body["metadata"]["name"] = json!(key.name.name());
         }
         if self.definitions.get(kind).is_some() {
             return Ok(body);

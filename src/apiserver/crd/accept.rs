@@ -10,6 +10,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 impl ApiServer {
     /// Serves what a stored definition defines, and says so in its status.
     pub(in crate::apiserver) fn accept_definition(&mut self, key: &ObjectKey, origin: &Origin) {
+        if key.kind != Kind::CustomResourceDefinition {
+            return;
+        }
         let Some(Object::CustomResourceDefinition(stored)) = self.store.get(key) else { return };
         let mut definition = CustomResourceDefinition::clone(stored);
         let taken = self.taken_names(&definition);

@@ -17,7 +17,7 @@ impl ApiServer {
     /// The stored object that a path names.
     pub(super) fn find_target(&self, target: &Target) -> Result<&Object, ApiError> {
         let key = target.key().ok_or_else(ApiError::no_such_path)?;
-        self.store.get(&key).ok_or_else(|| ApiError::not_found(key.kind, &key.name.name))
+        self.store.get(&key).ok_or_else(|| ApiError::not_found(key.kind, key.name.name()))
     }
 
     /// The objects that a filter means, by namespace and name.

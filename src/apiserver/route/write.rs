@@ -211,7 +211,7 @@ impl ApiServer {
         let (trial, part) =
             (dry_run(request), if subresource == Some("status") { Part::Status } else { Part::Spec });
         let (status, stored) = match &old {
-            None if subresource.is_some() => return Err(ApiError::not_found(target.kind, &key.name.name)),
+            None if subresource.is_some() => return Err(ApiError::not_found(target.kind, key.name.name())),
             None => (201, self.create(object, origin, trial)?),
             Some(_) => (200, self.update(object, part, origin, trial)?),
         };
@@ -302,7 +302,7 @@ fn name_required(kind: Kind) -> ApiError {
 /// The `Status` of a deletion that is done.
 fn success(key: &ObjectKey, uid: &str) -> Value {
     let info = key.kind.info();
-    let mut details = json!({"name": &*key.name.name, "kind": info.plural, "uid": uid});
+    let mut details = json!({"name": key.name.name(), "kind": info.plural, "uid": uid});
     if !info.group.is_empty() {
         details["group"] = json!(info.group);
     }

@@ -30,7 +30,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
     let Some(kind) = Kind::find("apiregistration.k8s.io/v1", "APIService") else { return };
     for object in view.store.list(kind) {
         let Object::Dynamic(inner) = object else { continue };
-        if inner.at("spec.service.namespace").is_some_and(|n| *n == *change.key.name.namespace) {
+        if inner.at("spec.service.namespace").is_some_and(|n| *n == *change.key.name.namespace()) {
             keys.push(object.key());
         }
     }

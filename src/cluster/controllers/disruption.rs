@@ -43,7 +43,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
             if before == after {
                 return;
             }
-            for budget in view.store.all_in::<PodDisruptionBudget>(&change.key.name.namespace) {
+            for budget in view.store.all_in::<PodDisruptionBudget>(change.key.name.namespace()) {
                 let selector = Selector::from_api(budget.spec.as_ref().and_then(|s| s.selector.as_ref()));
                 if [&before, &after].into_iter().flatten().any(|(_, _, labels)| selector.matches(labels)) {
                     keys.push(ObjectKey { kind: Kind::PodDisruptionBudget, name: budget.object_name() });
@@ -59,7 +59,7 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let Some(spec) = &budget.spec else { return Vec::new() };
     let selector = Selector::from_api(spec.selector.as_ref());
     let pods: Vec<&Arc<Pod>> =
-        view.store.all_in::<Pod>(&key.name.namespace).filter(|p| selector.matches(p.labels_map())).collect();
+        view.store.all_in::<Pod>(key.name.namespace()).filter(|p| selector.matches(p.labels_map())).collect();
     let mut writes = Vec::new();
     if pods.is_empty() {
         writes.push(note(budget, "Normal", "NoPods", "No matching pods found".to_owned()));

@@ -55,13 +55,13 @@ fn watch_endpoints(change: &Change, _: &View, keys: &mut Keys) {
 fn push_service(change: &Change, manager: &str, kind: Kind, keys: &mut Keys) {
     let Some(slice) = &change.old else { return };
     if let Some(name) = slice.label(SERVICE_NAME).filter(|_| slice.label(MANAGED_BY) == Some(manager)) {
-        keys.push(ObjectKey::new(kind, change.key.name.namespace.clone(), name));
+        keys.push(ObjectKey::new(kind, change.key.name.namespace(), name));
     }
 }
 
 /// The slices that a controller keeps for a Service, by name.
 fn slices(view: &View, service: &ObjectKey, manager: &str) -> Vec<Arc<EndpointSlice>> {
-    let (namespace, name) = (&*service.name.namespace, &*service.name.name);
+    let (namespace, name) = (service.name.namespace(), service.name.name());
     view.store
         .all_in::<EndpointSlice>(namespace)
         .filter(|s| s.label(SERVICE_NAME) == Some(name) && s.label(MANAGED_BY) == Some(manager))

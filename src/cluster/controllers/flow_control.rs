@@ -23,7 +23,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
             let Some(schemas) = kind("FlowSchema") else { return };
             for object in view.store.list(schemas) {
                 if let Object::Dynamic(schema) = object
-                    && level(schema) == &*change.key.name.name
+                    && level(schema) == change.key.name.name()
                 {
                     keys.push(object.key());
                 }

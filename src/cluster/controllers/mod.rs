@@ -103,7 +103,7 @@ impl Keys {
             if owner.kind == kind.info().kind && last != Some(owner.uid.as_str()) {
                 last = Some(owner.uid.as_str());
                 self.push_after(
-                    ObjectKey::new(kind, change.key.name.namespace.clone(), owner.name.as_str()),
+                    ObjectKey::new(kind, change.key.name.namespace(), owner.name.as_str()),
                     nanos,
                 );
             }
@@ -359,7 +359,7 @@ impl Batch {
             Write::Update(object) => self.replace(cluster, object, Part::Spec),
             Write::UpdateStatus(object) => self.replace(cluster, object, Part::Status),
             Write::Delete { key, options, done } => match cluster.api.delete(&key, &options, &self.origin) {
-                Ok(_) => note(cluster, done, "{name}", &key.name.name, &self.origin),
+                Ok(_) => note(cluster, done, "{name}", key.name.name(), &self.origin),
                 Err(error) if error.code == 404 => {}
                 Err(error) => self.error = Some(error),
             },

@@ -63,7 +63,7 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
         return Vec::new();
     }
     let mut writes = Vec::new();
-    let name = &*key.name.name;
+    let name = key.name.name();
     let mut left = Left::default();
     for pod in view.store.list_in(Kind::Pod, name) {
         left.delete(pod, remaining_grace(view, namespace, pod), &mut writes);

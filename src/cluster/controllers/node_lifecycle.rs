@@ -73,7 +73,7 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     let Some(Object::Node(stored)) = view.store.get(key) else { return Vec::new() };
     let mut writes = Vec::new();
     let mut node = Node::clone(stored);
-    if let Some(stopped) = view.kubelet_stopped_at(&key.name.name) {
+    if let Some(stopped) = view.kubelet_stopped_at(key.name.name()) {
         let due = silent_at(view, stored, stopped);
         if view.now < due {
             writes.push(Write::Again(due.since(view.now)));
@@ -272,7 +272,7 @@ fn watch_registry(change: &Change, _: &View, keys: &mut Keys) {
 }
 
 fn register(view: &View, key: &ObjectKey) -> Vec<Write> {
-    let name = &*key.name.name;
+    let name = key.name.name();
     let (reason, text, about) = if let Some(node) = view.store.get(key) {
         let text = format!("Node {name} event: Registered Node {name} in Controller");
         ("RegisteredNode", text, node.clone())

@@ -55,7 +55,7 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
         node => node.is_none(),
     };
     let mut writes = Vec::new();
-    for pod in view.store.pods_on(&key.name.name).filter(|pod| gone || pod.is_terminating()) {
+    for pod in view.store.pods_on(key.name.name()).filter(|pod| gone || pod.is_terminating()) {
         if !support::is_finished(pod) {
             let text = "PodGC: node no longer exists";
             let mut failed =

@@ -32,7 +32,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
         return;
     }
     let delay = WATCH_LATENCY + if change.key.kind == Kind::Pod { 20 * MILLISECOND } else { 0 };
-    for quota in view.store.list_in(Kind::ResourceQuota, &change.key.name.namespace) {
+    for quota in view.store.list_in(Kind::ResourceQuota, change.key.name.namespace()) {
         keys.push_after(quota.key(), delay);
     }
 }

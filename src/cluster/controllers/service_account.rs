@@ -30,14 +30,14 @@ distributions of Kubernetes clusters.";
 fn watch(change: &Change, kind: Kind, name: &str, keys: &mut Keys) {
     if change.key.kind == Kind::Namespace {
         keys.push(change.key.clone());
-    } else if change.key.kind == kind && &*change.key.name.name == name && change.old.is_some() {
-        keys.push(ObjectKey::new(Kind::Namespace, "", change.key.name.namespace.clone()));
+    } else if change.key.kind == kind && change.key.name.name() == name && change.old.is_some() {
+        keys.push(ObjectKey::new(Kind::Namespace, "", change.key.name.namespace()));
     }
 }
 
 fn active<'a>(view: &View, key: &'a ObjectKey) -> Option<&'a str> {
     let namespace = view.store.fetch::<Namespace>(&key.name)?;
-    (!namespace.is_terminating()).then_some(&*key.name.name)
+    (!namespace.is_terminating()).then_some(key.name.name())
 }
 
 fn create(object: Object) -> Vec<Write> {

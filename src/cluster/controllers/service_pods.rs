@@ -50,7 +50,7 @@ pub fn push_services(change: &Change, view: &View, keys: &mut Keys) {
     }
     // A reconcile looks at every pod of the namespace: the more there are, the less often.
     let delay = super::WATCH_LATENCY + view.store.count(Kind::Pod) as u64 * PACE;
-    for service in view.store.all_in::<Service>(&change.key.name.namespace) {
+    for service in view.store.all_in::<Service>(change.key.name.namespace()) {
         let Some(selector) = selector(service) else { continue };
         if [old, new].into_iter().flatten().any(|p| selector.matches(p.labels_map())) {
             keys.push_after(ObjectKey { kind: Kind::Service, name: service.object_name() }, delay);

@@ -26,7 +26,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
                 object.and_then(|o| o.cast::<Node>()).map(|n| no_execute(n)).unwrap_or_default()
             }
             if change.new.is_some() && of(change.old.as_ref()) != of(change.new.as_ref()) {
-                for pod in view.store.pods_on(&change.key.name.name) {
+                for pod in view.store.pods_on(change.key.name.name()) {
                     keys.push(ObjectKey { kind: Kind::Pod, name: pod.object_name() });
                 }
             }

@@ -33,8 +33,7 @@ fn watch_claims(change: &Change, view: &View, keys: &mut Keys) {
         Kind::Pod if change.new.is_none() => {
             let Some(pod) = change.old.as_ref().and_then(|o| o.cast::<Pod>()) else { return };
             for claim in claims_of(pod) {
-                let key =
-                    ObjectKey::new(Kind::PersistentVolumeClaim, change.key.name.namespace.clone(), claim);
+                let key = ObjectKey::new(Kind::PersistentVolumeClaim, change.key.name.namespace(), claim);
                 if view.store.get(&key).is_some_and(MetaExt::is_terminating) {
                     keys.push(key);
                 }
@@ -51,8 +50,8 @@ fn claim(view: &View, key: &ObjectKey) -> Vec<Write> {
     }
     // A pod without a node does not hold the claim: its kubelet will not start it with a claim that goes.
     let uses =
-        |pod: &Arc<Pod>| pod.spec.node_name.is_some() && claims_of(pod).any(|name| *name == *key.name.name);
-    if view.store.all_in::<Pod>(&key.name.namespace).any(uses) {
+        |pod: &Arc<Pod>| pod.spec.node_name.is_some() && claims_of(pod).any(|name| *name == *key.name.name());
+    if view.store.all_in::<Pod>(key.name.namespace()).any(uses) {
         return Vec::new();
     }
     vec![Write::Update(without_finalizer(object, OF_CLAIMS))]

@@ -6,7 +6,8 @@
 //! counted all the same.
 
 use super::Note;
-use crate::object::{ObjectName, SECOND, SimTime, hash};
+use crate::object::hash::{self, Fnv};
+use crate::object::{ObjectName, SECOND, SimTime};
 use imbl::OrdMap;
 use k8s_openapi::api::core::v1::ObjectReference;
 use std::sync::Arc;
@@ -154,16 +155,14 @@ pub(super) fn retain<V: Clone>(map: &mut OrdMap<u64, V>, keep: impl Fn(&V) -> bo
 /// The keys of an event itself, of those that differ from it only in their text, and of its source and object.
 fn keys(note: &Note) -> (u64, u64, u64) {
     let r = &note.regarding;
-    let source =
-        format!("{}|{:?}|{:?}|{:?}|{:?}|{:?}", note.component, note.host, r.kind, r.namespace, r.name, r.uid);
-    let similar = format!("{source}|{}|{}", note.type_, note.reason);
-    let whole = format!("{similar}|{:?}|{}", r.field_path, note.message);
-    // The three must never meet in one map.
-    (
-        hash::fnv64a(whole.as_bytes()),
-        hash::fnv64a(format!("{similar}|similar").as_bytes()),
-        hash::fnv64a(source.as_bytes()),
-    )
+    let source = Fnv::default().part(note.component).optional(note.host.as_deref());
+    let source = [&r.kind, &r.namespace, &r.name, &r.uid]
+        .into_iter()
+        .fold(source, |hash, part| hash.optional(part.as_deref()));
+    let similar = source.part(note.type_).part(note.reason);
+    let whole = similar.optional(r.field_path.as_deref()).part(&note.message);
+    // The first two must never meet in one map.
+    (whole.0, similar.part("similar").0, source.0)
 }
 
 #[cfg(test)]

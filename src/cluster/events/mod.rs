@@ -8,7 +8,9 @@ use correlator::Correlator;
 use super::{Cluster, Wake};
 use crate::apiserver::{ApiServer, DeleteOptions, Origin};
 use crate::object::event::{Event, Source};
-use crate::object::{Kind, Object, ObjectKey, ObjectName, Resource, SECOND, SimTime, hash, meta::MetaExt};
+use crate::object::{
+    Kind, Object, ObjectKey, ObjectName, Resource, SECOND, SimTime, hash::Fnv, meta::MetaExt,
+};
 use imbl::OrdMap;
 use k8s_openapi::api::core::v1::{EventSeries, ObjectReference};
 use std::sync::Arc;
@@ -185,8 +187,9 @@ impl Recorder {
 /// The newer recorder leaves the message out, but tells one revision of the object from another.
 fn series_key(note: &Note, action: &str) -> u64 {
     let r = &note.regarding;
-    let object = format!("{:?}|{:?}|{:?}|{:?}", r.kind, r.uid, r.name, r.resource_version);
-    hash::fnv64a(format!("{}|{action}|{}|{}|{object}", note.component, note.type_, note.reason).as_bytes())
+    let key = Fnv::default().part(note.component).part(action).part(note.type_).part(note.reason);
+    let object = [&r.kind, &r.uid, &r.name, &r.resource_version];
+    object.into_iter().fold(key, |hash, part| hash.optional(part.as_deref())).0
 }
 
 fn new_event(note: &Note, about: Arc<ObjectReference>, api: &ApiServer) -> Event {

@@ -18,7 +18,7 @@ type Refusal = (&'static str, String);
 pub(super) fn admit(cx: &mut Context) -> Result<(), Refusal> {
     let pod = cx.pod.clone();
     let Some(node) = cx.cluster.api.store.find::<Node>("", &cx.node).cloned() else { return Ok(()) };
-    let facts = Facts::of(&pod.spec);
+    let facts = cx.cluster.scheduler.facts(&pod.spec.shared);
     if !node_affinity::matches(&facts, &node) {
         let text = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
         return Err(("NodeAffinity", text.to_owned()));

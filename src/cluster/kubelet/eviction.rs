@@ -35,7 +35,7 @@ pub struct Memory {
 
 /// A container has started: if it may grow large, the node's memory is looked at from now on.
 pub(super) fn watch(cx: &mut Context, run: &PodRun) {
-    let large = run.containers.iter().any(|c| may_hold(c) >= LARGE);
+    let large = run.containers.iter().enumerate().any(|(index, c)| may_hold(&cx.pod, index, c) >= LARGE);
     let (now, node) = (cx.now, cx.node.clone());
     let Some(kubelet) = cx.kubelet().filter(|k| large && !k.memory.watched) else { return };
     kubelet.memory.watched = true;
@@ -43,11 +43,13 @@ pub(super) fn watch(cx: &mut Context, run: &PodRun) {
     cx.cluster.queue.push(now + SECOND, ClusterWake::Kubelet(node, Wake::Memory));
 }
 
-fn may_hold(container: &ContainerRun) -> u64 {
+fn may_hold(pod: &Pod, index: usize, container: &ContainerRun) -> u64 {
     let Some(body) = container.body.as_ref().filter(|_| container.is_running()) else { return 0 };
+    let of_image =
+        || spec_of(pod, index).map_or(0, |(spec, _)| images::of(spec.image.as_deref().unwrap_or("")).memory);
     let of = |program: &Program| match program {
         Program::Load(load) => load.bytes,
-        Program::Server(_) => LARGE,
+        Program::Server(_) => of_image(),
         _ => 0,
     };
     body.processes.iter().filter(|p| p.exit.is_none()).map(|p| of(&p.program)).sum()

@@ -190,7 +190,7 @@ fn ask(cluster: &mut Cluster, pod: &Arc<Pod>, spec: &Container, spot: &Spot, slo
     if let Some(exec) = &probe.exec {
         let argv = exec.command.clone().unwrap_or_default();
         if let Err(why) = process::check_command(cluster, spot, pod, &argv) {
-            let id = images::hex64(&format!("{}{}{argv:?}", spot.pod.name, now.0));
+            let id = images::hex64(&format!("{}{}{argv:?}", spot.pod.name(), now.0));
             let why = format!(
                 "rpc error: code = Unknown desc = failed to exec in container: failed to start exec \"{id}\": OCI runtime exec failed: exec failed: unable to start container process: {why}"
             );

@@ -35,7 +35,7 @@ pub fn serve(cluster: &mut Cluster, request: &Request, _user: &User) -> Option<R
 
 fn find_pod(cluster: &Cluster, name: &ObjectName) -> Result<Arc<Pod>, ApiError> {
     let pod = cluster.api.store.fetch::<Pod>(name).cloned();
-    pod.ok_or_else(|| ApiError::not_found(Kind::Pod, &name.name))
+    pod.ok_or_else(|| ApiError::not_found(Kind::Pod, name.name()))
 }
 
 /// The container that a request is about.
@@ -98,7 +98,7 @@ fn logs(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<B
         other => other?,
     };
     let previous = flag(request, "previous");
-    let run = run_of(cluster, &node, name).ok_or_else(|| ApiError::not_found(Kind::Pod, &name.name))?;
+    let run = run_of(cluster, &node, name).ok_or_else(|| ApiError::not_found(Kind::Pod, name.name()))?;
     let container = run.containers.get(index).ok_or_else(ApiError::no_such_path)?;
     check_logs(container, &container_name, pod.name_str(), previous, &pod)?;
     let number = |key: &str| request.query_value(key).and_then(|v| v.parse::<u64>().ok());
@@ -119,7 +119,7 @@ fn logs(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<B
     if !flag(request, "follow") || previous {
         return Ok(Body::Text(text));
     }
-    let run = run_of(cluster, &spot.node, name).ok_or_else(|| ApiError::not_found(Kind::Pod, &name.name))?;
+    let run = run_of(cluster, &spot.node, name).ok_or_else(|| ApiError::not_found(Kind::Pod, name.name()))?;
     let container = &run.containers[index];
     let seen = container.log.as_ref().map_or(0, |l| l.count);
     let follow =
@@ -242,9 +242,9 @@ fn attach(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result
 fn forward(cluster: &mut Cluster, name: &ObjectName) -> Result<Body, ApiError> {
     let pod = find_pod(cluster, name)?;
     if pod.spec.node_name.is_none() {
-        return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", name.name)));
+        return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", name.name())));
     }
-    let node = node_of(cluster, &pod, &format!("portForward/{}/{}", name.namespace, name.name))?;
+    let node = node_of(cluster, &pod, &format!("portForward/{}/{}", name.namespace(), name.name()))?;
     let spot = Spot { node, pod: name.clone(), index: 0 };
     Ok(Body::Stream(cluster.shared.streams.open(Stream::forward(spot))))
 }

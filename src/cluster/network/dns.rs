@@ -64,7 +64,7 @@ fn search_domains(cluster: &Cluster, from: &Point) -> Option<Vec<String>> {
         "Default" | "None" => None,
         "ClusterFirst" if host_network => None,
         _ => {
-            let namespace = &name.namespace;
+            let namespace = &name.namespace();
             Some(vec![format!("{namespace}.svc.{DOMAIN}"), format!("svc.{DOMAIN}"), DOMAIN.to_owned()])
         }
     }

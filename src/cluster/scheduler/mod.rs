@@ -21,7 +21,7 @@ use crate::object::{
 use cycle::{Decision, Misfit};
 use facts::Facts;
 use imbl::OrdMap;
-use k8s_openapi::api::core::v1::PodCondition;
+use k8s_openapi::api::core::v1::{PodCondition, PodSpec};
 use nodes::Nodes;
 use plugins::{Event, PLUGINS, volume_binding};
 use preemption::Preemption;
@@ -79,6 +79,11 @@ impl Scheduler {
             binding: OrdMap::new(),
         }
     }
+
+    /// What the placing of a pod depends on in its spec: read once for all pods that share it.
+    pub fn facts(&mut self, spec: &Arc<PodSpec>) -> Arc<Facts> {
+        self.nodes.facts(spec)
+    }
 }
 
 /// Takes in a change: pods that wait, nodes and volumes that may let one fit.
@@ -101,7 +106,7 @@ pub fn observe(cluster: &mut Cluster, change: &Change) {
 
 fn observe_node(cluster: &mut Cluster, change: &Change) {
     let Cluster { scheduler, api, .. } = cluster;
-    let name = &change.key.name.name;
+    let name = change.key.name.name();
     let Some(Object::Node(node)) = &change.new else {
         scheduler.nodes.remove_node(name);
         return;

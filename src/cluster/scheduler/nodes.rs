@@ -8,7 +8,7 @@ use super::plugins::image_locality::image_id;
 use super::terms::{HOSTNAME, ZONE};
 use crate::apiserver::Store;
 use crate::object::{ObjectName, Pod, meta::MetaExt, quantity};
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use k8s_openapi::api::core::v1::{ContainerImage, Node, PodSpec};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub struct LabelSets {
 }
 
 impl LabelSets {
-    fn enter(&mut self, namespace: &Arc<str>, labels: &BTreeMap<String, String>) -> LabelSetId {
-        let set = LabelSet { namespace: namespace.clone(), labels: labels.clone() };
+    fn enter(&mut self, namespace: &str, labels: &BTreeMap<String, String>) -> LabelSetId {
+        let set = LabelSet { namespace: Arc::from(namespace), labels: labels.clone() };
         if let Some(id) = self.ids.get(&set).copied() {
             if let Some((_, uses)) = self.by_id.get_mut(&id) {
                 *uses += 1;
@@ -83,6 +83,53 @@ pub struct Placed {
     pub terminating: bool,
 }
 
+/// How many pods there are of each label set. The first set lies in the node itself: most nodes are asked for one set
+/// only, a hundred times for each pod that is scheduled.
+#[derive(Clone, Debug, Default)]
+struct SetCounts {
+    first: (LabelSetId, u32),
+    more: Vec<(LabelSetId, u32)>,
+}
+
+impl SetCounts {
+    /// How many pods there are of these sets, which are in ascending order.
+    fn of(&self, sets: &[LabelSetId]) -> i64 {
+        let count = |entry: &(LabelSetId, u32)| match sets {
+            [only] if *only == entry.0 => i64::from(entry.1),
+            [] | [_] => 0,
+            sets if sets.binary_search(&entry.0).is_ok() => i64::from(entry.1),
+            _ => 0,
+        };
+        count(&self.first) + self.more.iter().map(count).sum::<i64>()
+    }
+
+    fn add(&mut self, set: LabelSetId) {
+        if self.first.1 == 0 {
+            // It may have a place among the others, from before the first place was free.
+            let at = self.more.iter().position(|(id, _)| *id == set);
+            self.first = at.map_or((set, 0), |at| self.more.swap_remove(at));
+        }
+        if self.first.0 == set {
+            self.first.1 += 1;
+        } else if let Some((_, n)) = self.more.iter_mut().find(|(id, _)| *id == set) {
+            *n += 1;
+        } else {
+            self.more.push((set, 1));
+        }
+    }
+
+    fn take(&mut self, set: LabelSetId) {
+        if self.first.0 == set && self.first.1 > 0 {
+            self.first.1 -= 1;
+        } else if let Some(at) = self.more.iter().position(|(id, _)| *id == set) {
+            self.more[at].1 -= 1;
+            if self.more[at].1 == 0 {
+                self.more.swap_remove(at);
+            }
+        }
+    }
+}
+
 /// A node with its pods.
 #[derive(Clone, Debug)]
 pub struct NodeInfo {
@@ -105,11 +152,15 @@ pub struct NodeInfo {
     /// Ports in use.
     pub ports: Vec<HostPort>,
     /// How many pods there are of each label set, those being deleted left out.
-    pub sets: Vec<(LabelSetId, u32)>,
+    sets: SetCounts,
     /// How many of the pods have affinity to other pods.
     pub minding: u32,
     /// The images that are there, in ascending order.
     pub images: Vec<u64>,
+    /// Whether it is cordoned.
+    pub unschedulable: bool,
+    /// Whether it has taints at all.
+    pub tainted: bool,
     /// The two labels that every pod's spreading asks for, found once.
     hostname: Option<Box<str>>,
     zone: Option<Box<str>>,
@@ -127,9 +178,11 @@ impl NodeInfo {
             score_memory: 0,
             pods: Vec::new(),
             ports: Vec::new(),
-            sets: Vec::new(),
+            sets: SetCounts::default(),
             minding: 0,
             images: Vec::new(),
+            unschedulable: false,
+            tainted: false,
             hostname: None,
             zone: None,
         };
@@ -144,6 +197,9 @@ impl NodeInfo {
         self.images = images(node).into_keys().collect();
         self.hostname = node.label(HOSTNAME).map(Box::from);
         self.zone = node.label(ZONE).map(Box::from);
+        let spec = node.spec.as_ref();
+        self.unschedulable = spec.and_then(|s| s.unschedulable) == Some(true);
+        self.tainted = spec.and_then(|s| s.taints.as_ref()).is_some_and(|taints| !taints.is_empty());
         self.node = node.clone();
     }
 
@@ -158,10 +214,7 @@ impl NodeInfo {
 
     /// How many pods of these label sets (in ascending order) there are.
     pub fn count(&self, sets: &[LabelSetId]) -> i64 {
-        if let [only] = sets {
-            return self.sets.iter().find(|(id, _)| id == only).map_or(0, |(_, n)| i64::from(*n));
-        }
-        self.sets.iter().filter(|(id, _)| sets.binary_search(id).is_ok()).map(|(_, n)| i64::from(*n)).sum()
+        self.sets.of(sets)
     }
 
     /// Counts a pod in.
@@ -169,10 +222,7 @@ impl NodeInfo {
         self.count_pod(&pod, 1);
         self.ports.extend(pod.facts.ports.iter().cloned());
         if !pod.terminating {
-            match self.sets.iter_mut().find(|(id, _)| *id == pod.set) {
-                Some((_, n)) => *n += 1,
-                None => self.sets.push((pod.set, 1)),
-            }
+            self.sets.add(pod.set);
         }
         self.pods.push(pod);
     }
@@ -187,13 +237,8 @@ impl NodeInfo {
                 self.ports.swap_remove(at);
             }
         }
-        if !pod.terminating
-            && let Some(at) = self.sets.iter().position(|(id, _)| *id == pod.set)
-        {
-            self.sets[at].1 -= 1;
-            if self.sets[at].1 == 0 {
-                self.sets.swap_remove(at);
-            }
+        if !pod.terminating {
+            self.sets.take(pod.set);
         }
         Some(pod)
     }
@@ -220,8 +265,8 @@ pub struct Nodes {
     pub sets: LabelSets,
     /// On how many nodes an image is, and its size.
     images: OrdMap<u64, (u32, i64)>,
-    /// How many pods on nodes have affinity to other pods.
-    pub minding: usize,
+    /// The nodes with pods that have affinity to other pods.
+    minding: OrdSet<Arc<str>>,
     // By the address of the shared spec; the Arc kept beside it makes sure that the address stays its own.
     facts: OrdMap<usize, (Arc<PodSpec>, Arc<Facts>)>,
 }
@@ -277,8 +322,8 @@ impl Nodes {
         self.count_images(&info.node, &Node::default());
         for pod in &info.pods {
             self.sets.leave(pod.set);
-            self.minding -= usize::from(pod.facts.minds_pods());
         }
+        self.minding.remove(name);
         self.index = self.list.iter().enumerate().map(|(at, n)| (n.name.clone(), at)).collect();
     }
 
@@ -290,8 +335,10 @@ impl Nodes {
             return;
         }
         let facts = self.facts(&pod.spec.shared);
-        let set = self.sets.enter(&name.namespace, pod.labels_map());
-        self.minding += usize::from(facts.minds_pods());
+        let set = self.sets.enter(name.namespace(), pod.labels_map());
+        if facts.minds_pods() {
+            self.minding.insert(self.list[at].name.clone());
+        }
         let placed = Placed { name, facts, set, terminating: pod.is_terminating() };
         Arc::make_mut(&mut Arc::make_mut(&mut self.list)[at]).add(placed);
     }
@@ -304,8 +351,20 @@ impl Nodes {
         }
         if let Some(pod) = Arc::make_mut(&mut Arc::make_mut(&mut self.list)[at]).remove(name) {
             self.sets.leave(pod.set);
-            self.minding -= usize::from(pod.facts.minds_pods());
+            if self.list[at].minding == 0 {
+                self.minding.remove(node);
+            }
         }
+    }
+
+    /// The nodes with pods that have affinity to other pods.
+    pub fn minding(&self) -> impl Iterator<Item = &Arc<NodeInfo>> {
+        self.minding.iter().filter_map(|name| self.get(name))
+    }
+
+    /// Whether any pod on a node has affinity to other pods.
+    pub fn any_minding(&self) -> bool {
+        !self.minding.is_empty()
     }
 
     /// On how many nodes an image is, and its size.

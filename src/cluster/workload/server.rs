@@ -221,7 +221,7 @@ fn generic(cluster: &mut Cluster, server: &Server, visit: &Visit) -> Answer {
     if let Some(directory) = server.text.as_deref() {
         return served_directory(cluster, directory, visit);
     }
-    let pod = &visit.spot.pod.name;
+    let pod = &visit.spot.pod.name();
     plain(200, &format!("Hello from {pod}\n"))
 }
 

@@ -129,7 +129,7 @@ impl Rollout {
     /// Looks at the cluster: at the Deployment that was chosen, or at the one that changed last.
     pub fn look(&mut self, cluster: &Cluster, namespace: Option<&str>) {
         let store = &cluster.api.store;
-        let found = |d: &&Object| namespace.is_none_or(|n| *d.name().namespace == *n);
+        let found = |d: &&Object| namespace.is_none_or(|n| *d.name().namespace() == *n);
         let all: Vec<&Object> = store.list(Kind::Deployment).filter(found).collect();
         self.all = all.iter().map(|d| ObjectKey { kind: Kind::Deployment, name: d.name() }).collect();
         let version = |o: &&&Object| {

@@ -203,7 +203,7 @@ impl App {
                 .list(Kind::Node)
                 .take(200)
                 .map(Object::name)
-                .map(|n| n.name.to_string())
+                .map(|n| n.name().to_string())
                 .collect()
         };
         for node in nodes {

@@ -74,7 +74,7 @@ impl App {
         }
         let Some(key) = play.panes.subject(play.focus) else { return };
         let text = describe::describe(play.session.client(), &key);
-        let title = format!("{} {}", key.kind.info().singular_resource(), key.name.name);
+        let title = format!("{} {}", key.kind.info().singular_resource(), key.name.name());
         self.overlay = Some(Overlay::Reader(Reader { title, text, subject: Some(key), scroll: 0 }));
     }
 

@@ -25,7 +25,7 @@ pub fn rollout(app: &App, play: &Play, rollout: &Rollout, frame: &mut Frame<'_>,
         super::lines(frame, area, [pushed(Line::styled(words, app.theme.style(Role::Dim)))]);
         return;
     };
-    let mut rows = vec![head(app, &subject.name.name, rollout, columns)];
+    let mut rows = vec![head(app, subject.name.name(), rollout, columns)];
     rows.extend(rollout.sets.iter().take(SETS).map(|set| set_row(app, set, columns)));
     match &rollout.service {
         Some(service) => {

@@ -43,7 +43,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
         // Only Recreate waits for pods: for those to be gone.
         Kind::Pod if change.new.is_none() => {
             let Some(owner) = change.old.as_ref().and_then(MetaExt::controller_of) else { return };
-            let namespace = &change.key.name.namespace;
+            let namespace = change.key.name.namespace();
             let Some(set) = view.store.find::<ReplicaSet>(namespace, &owner.name) else { return };
             let Some(owner) = set.controller_of().filter(|o| o.kind == "Deployment") else { return };
             let Some(deployment) = view.store.find::<Deployment>(namespace, &owner.name) else { return };
@@ -57,7 +57,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
 
 fn push_adopters(change: &Change, view: &View, keys: &mut Keys) {
     let Some(set) = &change.new else { return };
-    for deployment in view.store.all_in::<Deployment>(&change.key.name.namespace) {
+    for deployment in view.store.all_in::<Deployment>(change.key.name.namespace()) {
         let selector = Selector::from_api(deployment.spec.as_ref().map(|s| &s.selector));
         if selector.matches(set.labels_map()) {
             keys.push(ObjectKey { kind: Kind::Deployment, name: deployment.object_name() });

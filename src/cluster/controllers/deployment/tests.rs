@@ -43,7 +43,7 @@ pub(super) fn steps(lab: &Lab) -> Vec<String> {
         set.map_or(0, |set| set.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1))
     };
     let own = |c: &&Arc<Change>| {
-        c.key.kind == Kind::ReplicaSet && c.new.is_some() && &*c.key.name.namespace == "default"
+        c.key.kind == Kind::ReplicaSet && c.new.is_some() && c.key.name.namespace() == "default"
     };
     let sets = lab.cluster.api.store.log().iter().filter(own);
     let sizes = sets.map(|change| (size(&change.old), size(&change.new)));

@@ -98,7 +98,7 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     };
     let changed = HorizontalPodAutoscaler::clone(stored);
     let mut run = Run { view, stored, changed, history, writes: vec![Write::Again(PERIOD)] };
-    match target(view, &key.name.namespace, &stored.spec) {
+    match target(view, key.name.namespace(), &stored.spec) {
         Err(text) => {
             run.warn("FailedGetScale", text.clone());
             let text = format!("the HPA controller was unable to get the target's current scale: {text}");

@@ -92,10 +92,10 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
 /// Pods of a Job that is gone are counted no more.
 fn free_orphans(view: &View, key: &ObjectKey) -> Vec<Write> {
     let of_job = |p: &&Arc<Pod>| {
-        let owner = p.controller_of().filter(|o| o.kind == "Job" && *o.name == *key.name.name);
+        let owner = p.controller_of().filter(|o| o.kind == "Job" && *o.name == *key.name.name());
         owner.is_some() && p.has_finalizer(FINALIZER)
     };
-    let pods = view.store.all_in::<Pod>(&key.name.namespace).filter(of_job);
+    let pods = view.store.all_in::<Pod>(key.name.namespace()).filter(of_job);
     let free = |pod: &Arc<Pod>| Write::Update(without_finalizer(&Object::Pod(pod.clone()), FINALIZER));
     pods.map(free).chain(view.recalled.map(|_| Write::Recall(None))).collect()
 }

@@ -39,7 +39,7 @@ pub const REPLICATION_CONTROLLER: Controller = Controller {
 pub const BURST: usize = 500;
 /// A reconcile looks at every pod of the set, so a large set is looked at less often while its pods change: so many
 /// nanoseconds a replica. (A model: the real controller's reconciles take their time too.)
-const PACE: u64 = 50_000;
+const PACE: u64 = 100_000;
 
 /// A `ReplicaSet` or `ReplicationController`.
 struct Set<'a> {
@@ -94,7 +94,7 @@ fn watch(kind: Kind, change: &Change, view: &View, keys: &mut Keys) {
     let orphan = |o: &Option<Object>| o.as_ref().is_some_and(|o| o.controller_of().is_none());
     for object in [&change.old, &change.new].into_iter().flatten() {
         let Some(owner) = object.controller_of().filter(|o| o.kind == kind.info().kind) else { continue };
-        let key = ObjectKey::new(kind, change.key.name.namespace.clone(), owner.name.as_str());
+        let key = ObjectKey::new(kind, change.key.name.namespace(), owner.name.as_str());
         let size = view.store.get(&key).map_or(0, pods_seen);
         keys.push_after(key, WATCH_LATENCY + size * PACE);
     }
@@ -116,7 +116,7 @@ fn pods_seen(object: &Object) -> u64 {
 /// The sets that may want a pod that has no controller.
 fn push_adopters(kind: Kind, change: &Change, view: &View, keys: &mut Keys) {
     let Some(pod) = &change.new else { return };
-    for object in view.store.list_in(kind, &change.key.name.namespace) {
+    for object in view.store.list_in(kind, change.key.name.namespace()) {
         let selector = match object {
             Object::ReplicaSet(rs) => Some(Set::of_replica_set(rs).selector),
             Object::ReplicationController(rc) => Set::of_replication_controller(rc).map(|s| s.selector),

@@ -30,7 +30,7 @@ fn watch(change: &Change, view: &View, keys: &mut Keys) {
         Kind::Pod => {
             keys.push_controllers(change, Kind::StatefulSet, super::WATCH_LATENCY);
             let Some(pod) = change.new.as_ref().filter(|p| p.controller_of().is_none()) else { return };
-            for set in view.store.all_in::<StatefulSet>(&change.key.name.namespace) {
+            for set in view.store.all_in::<StatefulSet>(change.key.name.namespace()) {
                 if pods::ordinal(set.name_str(), pod.name_str()).is_some() {
                     keys.push(ObjectKey { kind: Kind::StatefulSet, name: set.object_name() });
                 }

@@ -6,6 +6,7 @@ use super::{Cycle, Event, Facts, MAX_SCORE, NodeInfo, Pod, Refusal};
 use crate::object::meta::MetaExt;
 use k8s_openapi::api::core::v1::Namespace;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Counts or weights by topology: label and value.
 type Topologies = BTreeMap<(String, String), i64>;
@@ -71,20 +72,17 @@ pub fn before_filter(cycle: &Cycle) -> State {
         wants: !facts.pod_affinity.is_empty() || !facts.pod_anti_affinity.is_empty(),
         ..State::default()
     };
-    if !state.wants && cycle.nodes.minding == 0 {
+    if !state.wants && !cycle.nodes.any_minding() {
         return state;
     }
-    for node in cycle.nodes.list() {
-        if node.minding > 0 {
-            for pod in &node.pods {
-                for term in pod.facts.pod_anti_affinity.iter().filter(|t| means_new(cycle, t, pod)) {
-                    add(&mut state.unwanted, node, term, 1);
-                }
+    for node in cycle.nodes.minding() {
+        for pod in &node.pods {
+            for term in pod.facts.pod_anti_affinity.iter().filter(|t| means_new(cycle, t, pod)) {
+                add(&mut state.unwanted, node, term, 1);
             }
         }
-        if !state.wants {
-            continue;
-        }
+    }
+    for node in cycle.nodes.list().iter().filter(|_| state.wants) {
         for pod in &node.pods {
             let near = !facts.pod_affinity.is_empty()
                 && facts.pod_affinity.iter().all(|t| means_set(cycle, t, pod.set));
@@ -128,10 +126,12 @@ pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Option<Refusal> {
 /// Weighs the preferred terms of the new pod, and the terms of the pods that are there.
 pub fn before_score(cycle: &Cycle, state: &mut State) {
     let own = &cycle.facts.preferred_pods;
-    if own.is_empty() && cycle.nodes.minding == 0 {
+    if own.is_empty() && !cycle.nodes.any_minding() {
         return;
     }
-    for node in cycle.nodes.list().iter().filter(|n| !own.is_empty() || n.minding > 0) {
+    let nodes: Box<dyn Iterator<Item = &Arc<NodeInfo>>> =
+        if own.is_empty() { Box::new(cycle.nodes.minding()) } else { Box::new(cycle.nodes.list().iter()) };
+    for node in nodes {
         for pod in node.pods.iter().filter(|p| !own.is_empty() || p.facts.minds_pods()) {
             for (weight, term) in own.iter().filter(|(_, t)| means_set(cycle, t, pod.set)) {
                 add(&mut state.weights, node, term, *weight);

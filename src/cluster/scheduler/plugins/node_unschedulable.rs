@@ -6,7 +6,11 @@ use k8s_openapi::api::core::v1::{Node, Taint};
 
 /// Refuses a cordoned node.
 pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Option<Refusal> {
-    if takes(&node.node, cycle.facts) { None } else { Refusal::always("node(s) were unschedulable") }
+    if !node.unschedulable || takes(&node.node, cycle.facts) {
+        None
+    } else {
+        Refusal::always("node(s) were unschedulable")
+    }
 }
 
 /// A node that was uncordoned helps.

@@ -32,10 +32,11 @@ struct Hard {
 }
 
 struct Soft {
-    constraint: SpreadConstraint,
+    topology: Arc<str>,
+    max_skew: i64,
     sets: Vec<LabelSetId>,
-    /// Counts by value; unused for node names, which are counted node by node.
-    counts: BTreeMap<String, i64>,
+    /// Counts by value; `None` for node names, which are counted node by node.
+    counts: Option<BTreeMap<String, i64>>,
     weight: f64,
 }
 
@@ -126,14 +127,17 @@ pub fn before_score(cycle: &Cycle, fitting: &[&Arc<NodeInfo>], state: &mut State
     let has_all = |node: &NodeInfo| constraints.iter().all(|c| node.label(&c.topology).is_some());
     for constraint in &constraints {
         let sets = matching(cycle, constraint);
-        let mut counts = BTreeMap::new();
         let candidates = fitting.iter().filter(|n| !own || has_all(n));
-        let mut size = candidates.clone().count();
-        if *constraint.topology != *HOSTNAME {
-            for node in candidates {
-                counts.insert(node.label(&constraint.topology).unwrap_or("").to_owned(), 0);
+        let by_node = *constraint.topology == *HOSTNAME;
+        let counts = (!by_node).then(|| {
+            let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+            let mut last = None; // neighbours are mostly in one zone
+            for node in candidates.clone() {
+                let value = node.label(&constraint.topology).unwrap_or("");
+                if last.replace(value) != Some(value) {
+                    counts.insert(value, 0);
+                }
             }
-            size = counts.len();
             let many = counts.keys().any(|value| !value.is_empty());
             for node in cycle.nodes.list().iter().filter(|_| many) {
                 if (own && !has_all(node)) || !counts_for(cycle, constraint, node) {
@@ -144,9 +148,12 @@ pub fn before_score(cycle: &Cycle, fitting: &[&Arc<NodeInfo>], state: &mut State
                     *count += node.count(&sets);
                 }
             }
-        }
+            counts.into_iter().map(|(value, count)| (value.to_owned(), count)).collect::<BTreeMap<_, _>>()
+        });
+        let size = counts.as_ref().map_or_else(|| candidates.count(), BTreeMap::len);
         let weight = ((size + 2) as f64).ln();
-        state.soft.push(Soft { constraint: constraint.clone(), sets, counts, weight });
+        let (topology, max_skew) = (constraint.topology.clone(), constraint.max_skew);
+        state.soft.push(Soft { topology, max_skew, sets, counts, weight });
     }
 }
 
@@ -154,18 +161,17 @@ pub fn before_score(cycle: &Cycle, fitting: &[&Arc<NodeInfo>], state: &mut State
 pub fn score(cycle: &Cycle, node: &NodeInfo) -> i64 {
     let mut score = 0.0;
     for soft in &cycle.spread.soft {
-        let Some(value) = node.label(&soft.constraint.topology) else {
+        let Some(value) = node.label(&soft.topology) else {
             if cycle.spread.strict {
                 return -1;
             }
             continue;
         };
-        let count = if *soft.constraint.topology == *HOSTNAME {
-            node.count(&soft.sets)
-        } else {
-            soft.counts.get(value).copied().unwrap_or(0)
+        let count = match &soft.counts {
+            None => node.count(&soft.sets),
+            Some(counts) => counts.get(value).copied().unwrap_or(0),
         };
-        score += count as f64 * soft.weight + (soft.constraint.max_skew - 1) as f64;
+        score += count as f64 * soft.weight + (soft.max_skew - 1) as f64;
     }
     score.round() as i64
 }

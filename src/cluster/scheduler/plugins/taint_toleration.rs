@@ -5,11 +5,18 @@ use k8s_openapi::api::core::v1::{Node, Taint, Toleration};
 
 /// Refuses a node with a `NoSchedule` or `NoExecute` taint that the pod does not tolerate.
 pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Option<Refusal> {
-    if takes(&node.node, cycle.facts) { None } else { Refusal::always("node(s) had untolerated taint(s)") }
+    if !node.tainted || takes(&node.node, cycle.facts) {
+        None
+    } else {
+        Refusal::always("node(s) had untolerated taint(s)")
+    }
 }
 
 /// How many `PreferNoSchedule` taints the pod does not tolerate.
 pub fn score(cycle: &Cycle, node: &NodeInfo) -> i64 {
+    if !node.tainted {
+        return 0;
+    }
     let soft = taints(&node.node).filter(|t| t.effect == "PreferNoSchedule");
     let may = |t: &&Toleration| matches!(t.effect.as_deref(), None | Some("" | "PreferNoSchedule"));
     let tolerated = |taint: &Taint| cycle.facts.tolerations.iter().filter(may).any(|t| tolerates(t, taint));

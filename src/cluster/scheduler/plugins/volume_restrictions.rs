@@ -26,8 +26,8 @@ pub fn filter(cycle: &Cycle, node: &NodeInfo) -> Option<Refusal> {
     let used = node
         .pods
         .iter()
-        .filter(|p| *p.name.namespace == *namespace)
-        .any(|p| p.facts.claims.iter().any(|c| cycle.exclusive_claims.contains(&c.name(&p.name.name))));
+        .filter(|p| *p.name.namespace() == *namespace)
+        .any(|p| p.facts.claims.iter().any(|c| cycle.exclusive_claims.contains(&c.name(p.name.name()))));
     if used {
         Refusal::now(
             "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
