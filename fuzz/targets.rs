@@ -100,18 +100,19 @@ fn choose<'t, 'b, T>(bytes: &'b [u8], among: &'t [T]) -> Option<(&'t T, &'b [u8]
 pub fn body(bytes: &[u8]) {
     let Some((media_type, bytes)) = choose(bytes, BODIES) else { return };
     let Some(((path, _), bytes)) = choose(bytes, PLACES) else { return };
-    let Ok(parsed) = decode(Method::Post, media_type, bytes) else { return };
-    send(&Request { duplicates: parsed.duplicates, ..Request::with_body(Method::Post, *path, parsed.value) });
+    let Ok((body, text)) = decode(Method::Post, media_type, bytes) else { return };
+    send(&Request { body, text, ..Request::with_body(Method::Post, *path, Value::Null) });
 }
 
 /// A patch of an object.
 pub fn patch(bytes: &[u8]) {
     let Some((media_type, bytes)) = choose(bytes, PATCHES) else { return };
     let Some(((path, _), bytes)) = choose(bytes, PLACES) else { return };
-    let Ok(parsed) = decode(Method::Patch, media_type, bytes) else { return };
+    let Ok((body, text)) = decode(Method::Patch, media_type, bytes) else { return };
     let name = if path.ends_with("customresourcedefinitions") { "as.x.io" } else { "x" };
-    let request = Request::with_body(Method::Patch, format!("{path}/{name}"), parsed.value);
-    send(&Request { content_type: (*media_type).to_owned(), ..request }.param("fieldManager", "fuzz"));
+    let request = Request::with_body(Method::Patch, format!("{path}/{name}"), Value::Null);
+    let request = Request { content_type: (*media_type).to_owned(), body, text, ..request };
+    send(&request.param("fieldManager", "fuzz"));
 }
 
 /// A label selector, and a field selector on the next line.

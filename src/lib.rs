@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod course;
 pub mod difference;
 pub mod headless;
+pub mod json;
 pub mod kubectl;
 pub mod object;
 pub mod posix;

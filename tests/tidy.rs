@@ -11,11 +11,12 @@ const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 const ARROWS: &[(&str, &[&str])] = &[
     ("object", &[]),
     ("yaml", &[]),
+    ("json", &[]),
     ("difference", &[]),
     ("archive", &[]),
     ("assets", &[]),
     ("posix", &["difference", "archive"]),
-    ("apiserver", &["object", "difference", "assets"]),
+    ("apiserver", &["object", "json", "difference", "assets"]),
     ("cluster", &["apiserver", "object", "posix", "yaml", "assets"]),
     ("client", &["cluster", "apiserver", "object"]),
     ("kubectl", &["client", "apiserver", "cluster", "object", "yaml", "difference", "archive"]),
@@ -24,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("session", &["course", "shell", "kubectl", "client", "cluster", "apiserver", "object", "posix"]),
     ("school", &["session", "course", "client", "cluster", "object"]),
     ("headless", &["session", "shell"]),
-    ("server", &["session", "client", "cluster", "apiserver", "object", "yaml", "assets"]),
+    ("server", &["session", "client", "cluster", "apiserver", "object", "yaml", "json", "assets"]),
     ("standalone", &["kubectl", "client"]),
     (
         "tui",

@@ -1,43 +1,21 @@
 //! From JSON to typed objects, with the field validation and the error texts of the real server's decoder.
 //!
 //! Always holds: what is decoded has no `null`, no empty list or map, and no zero value that Go would leave out.
-//! Does not: notice a field that is given twice (the JSON is parsed already).
 
 use super::schema::{self, Shape, Type};
-use super::{ApiError, FieldError, Request, convert};
+use super::strict::{self, Reading, Text};
+use super::{ApiError, FieldError, convert};
 use crate::object::{Kind, Object, quantity::Quantity};
 use base64::Engine;
 use serde_json::{Map, Value};
 use std::fmt::Write;
-
-/// What becomes of unknown fields.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum FieldValidation {
-    /// They are dropped.
-    Ignore,
-    /// They are dropped with a warning.
-    Warn,
-    /// They are an error.
-    Strict,
-}
-
-impl FieldValidation {
-    /// The `fieldValidation` parameter of a request; `Warn` without one.
-    pub fn of(request: &Request) -> Self {
-        match request.query_value("fieldValidation") {
-            Some("Strict") => Self::Strict,
-            Some("Ignore") => Self::Ignore,
-            _ => Self::Warn,
-        }
-    }
-}
 
 /// A decoded object, and what to warn of.
 #[derive(Debug)]
 pub struct Decoded {
     /// The object.
     pub object: Object,
-    /// Unknown fields, with [`FieldValidation::Warn`].
+    /// Unknown and repeated fields, where they are warned of.
     pub warnings: Vec<String>,
 }
 
@@ -45,40 +23,58 @@ pub struct Decoded {
 ///
 /// # Errors
 /// 400 with Go's words for what does not fit.
-pub fn object(kind: Kind, body: Value, validation: FieldValidation) -> Result<Decoded, ApiError> {
-    let prefix = prefix(kind);
+pub fn object(kind: Kind, body: Value, reading: Reading) -> Result<Decoded, ApiError> {
+    let body = if body.is_null() { Value::Object(Map::new()) } else { body };
     check_body(kind, &body)?;
-    let Checked { value, unknown, error } = check(kind, body);
+    check_type(kind, &body)?;
+    let refuse = |why: String| refused(kind, &why);
+    let Checked { value, unknown, error } = walk(kind, body, true);
     if let Some(why) = error {
-        return Err(ApiError::bad_request(format!("{prefix}: {why}")));
+        return Err(refuse(why));
     }
-    if validation == FieldValidation::Strict && !unknown.is_empty() {
-        return Err(ApiError::bad_request(format!(
-            "{prefix}: strict decoding error: {}",
-            unknown.join(", ")
-        )));
-    }
+    let warnings = reading.settle(&reading.typed(unknown), &refuse)?;
     let object = Object::from_value(kind.stored(), convert::to_stored(kind, value))
-        .map_err(|e| ApiError::bad_request(format!("{prefix}: json: {e}")))?;
-    let warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
+        .map_err(|e| refuse(format!("json: {e}")))?;
     Ok(Decoded { object, warnings })
 }
 
-/// What errors about the body of a kind begin with.
-pub(super) fn prefix(kind: Kind) -> String {
+/// 400 about the content of a body.
+pub(super) fn refused(kind: Kind, why: &str) -> ApiError {
     let info = kind.info();
-    format!("{} in version \"{}\" cannot be handled as a {}", info.kind, info.version, info.kind)
+    let message =
+        format!("{0} in version \"{1}\" cannot be handled as a {0}: {why}", info.kind, info.version);
+    ApiError::bad_request(message)
 }
 
-/// Refuses a body that is no object, or of another kind.
+/// 400 about a body whose kind cannot be told; `shown` is how it begins.
+pub(super) fn unrecognized(kind: Kind, why: &str, shown: &str) -> ApiError {
+    let kind = kind.info().kind;
+    ApiError::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): {why} ({shown})"
+    ))
+}
+
+/// Refuses a body whose text could not be read.
+///
+/// # Errors
+/// 400.
+pub fn check_text(kind: Kind, text: &Text) -> Result<(), ApiError> {
+    match text {
+        Text::Broken { why, shown } => Err(unrecognized(kind, why, shown)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a body that is no object.
 pub(super) fn check_body(kind: Kind, body: &Value) -> Result<(), ApiError> {
-    let Value::Object(_) = body else {
-        let what = json_name(body);
-        return Err(ApiError::bad_request(format!(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
-        )));
-    };
-    check_type(kind, body)
+    if body.is_object() {
+        return Ok(());
+    }
+    let what = json_name(body);
+    let why = format!(
+        "couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+    );
+    Err(unrecognized(kind, &why, &strict::summary(body.to_string().as_bytes())))
 }
 
 /// 422 about a patch.
@@ -88,7 +84,7 @@ pub(super) fn invalid_patch(shown: String, why: String) -> ApiError {
     ApiError { causes: vec![cause], ..ApiError::new(422, "Invalid", message) }
 }
 
-/// Decodes what a patch made. Its errors show the patch (`shown`) instead.
+/// Decodes what a patch made. Its errors show the patch (`shown`) instead; `found` is what is said of the patch itself.
 ///
 /// # Errors
 /// 422 about `patch`.
@@ -96,50 +92,57 @@ pub fn patched(
     kind: Kind,
     value: Value,
     shown: &dyn Fn() -> String,
-    validation: FieldValidation,
+    (reading, mut found): (Reading, Vec<String>),
 ) -> Result<Decoded, ApiError> {
-    let Checked { value, unknown, error } = check(kind, value);
+    let Checked { value, unknown, error } = walk(kind, value, true);
     let invalid = |why: String| invalid_patch(shown(), why);
     if let Some(why) = error {
         return Err(invalid(why));
     }
-    if validation == FieldValidation::Strict && !unknown.is_empty() {
-        return Err(invalid(format!("strict decoding error: {}", unknown.join(", "))));
-    }
+    found.extend(reading.made().typed(unknown));
+    let warnings = reading.settle(&found, &invalid)?;
     let object = Object::from_value(kind.stored(), convert::to_stored(kind, value))
         .map_err(|e| invalid(e.to_string()))?;
-    let warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
     Ok(Decoded { object, warnings })
 }
 
-fn check_type(kind: Kind, body: &Value) -> Result<(), ApiError> {
+/// Refuses a body of another kind or version.
+pub(super) fn check_type(kind: Kind, body: &Value) -> Result<(), ApiError> {
     let info = kind.info();
-    let version = info.api_version();
-    let (asked_version, asked_kind) = (body["apiVersion"].as_str(), body["kind"].as_str());
-    if asked_version.is_some_and(|v| v != version) {
-        return Err(ApiError::bad_request(format!(
-            "the API version in the data ({}) does not match the expected API version ({version})",
-            asked_version.unwrap_or("")
-        )));
+    let expected = info.api_version();
+    let text = |key: &str| body[key].as_str().filter(|t| !t.is_empty());
+    let (version, name) = (text("apiVersion").unwrap_or(&expected), text("kind").unwrap_or(info.kind));
+    if version == expected && name == info.kind {
+        return Ok(());
     }
-    if asked_kind.is_some_and(|k| k != info.kind) {
-        return Err(ApiError::bad_request(format!(
-            "{} in version \"{}\" cannot be handled as a {}: converting (v1.{}) to (core.{}): unknown conversion",
-            asked_kind.unwrap_or(""),
-            info.version,
-            info.kind,
-            asked_kind.unwrap_or(""),
-            info.kind
-        )));
+    let (group, bare) = version.split_once('/').unwrap_or(("", version));
+    let refuse = |why: String| {
+        let place = format!("{name} in version \"{bare}\" cannot be handled as a {}", info.kind);
+        Err(ApiError::bad_request(format!("{place}: {why}")))
+    };
+    let given = Kind::all_served().find(|k| {
+        let other = k.info();
+        other.kind == name && other.group == group && other.version == bare
+    });
+    match given {
+        None => refuse(format!(
+            "no kind \"{name}\" is registered for version \"{version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+        )),
+        Some(given) if given.stored() == kind.stored() => Err(ApiError::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        ))),
+        Some(_) => {
+            let package = info.group.split('.').next().filter(|g| !g.is_empty()).unwrap_or("core");
+            refuse(format!("converting ({bare}.{name}) to ({package}.{}): unknown conversion", info.kind))
+        }
     }
-    Ok(())
 }
 
 /// What a walk over the JSON found.
 pub(super) struct Checked {
     /// What fits.
     pub value: Value,
-    /// Fields that the type does not have.
+    /// The paths of fields that the type does not have.
     pub unknown: Vec<String>,
     /// The first thing that does not fit.
     pub error: Option<String>,
@@ -147,7 +150,12 @@ pub(super) struct Checked {
 
 /// Walks over a body along the type of its kind.
 pub(super) fn check(kind: Kind, body: Value) -> Checked {
-    let mut walk = Walk::default();
+    walk(kind, body, false)
+}
+
+/// As [`check`]; `whole` puts in what a Go struct always has and the Rust one has no value for.
+fn walk(kind: Kind, body: Value, whole: bool) -> Checked {
+    let mut walk = Walk { whole, ..Walk::default() };
     let root = schema::for_kind(kind);
     let value = match body {
         Value::Object(map) => Value::Object(walk.fields(map, root, true)),
@@ -167,7 +175,11 @@ struct Walk {
     holder: String,
     unknown: Vec<String>,
     error: Option<String>,
+    whole: bool,
 }
+
+/// Go's zero moment.
+const NEVER: &str = "0001-01-01T00:00:00Z";
 
 /// The fields that Go embeds from another struct: their path has that struct's name in it.
 fn embedded(holder: &str, field: &str) -> Option<&'static str> {
@@ -233,9 +245,14 @@ impl Walk {
                     self.go_path.truncate(steps);
                 }
             } else {
-                self.unknown.push(format!("unknown field \"{}\"", self.path));
+                self.unknown.push(self.path.clone());
             }
             self.path.truncate(length);
+        }
+        for moment in of.moments.iter().filter(|_| self.whole) {
+            if !kept.contains_key(moment) {
+                kept.insert(moment.clone(), Value::String(NEVER.to_owned()));
+            }
         }
         kept
     }
@@ -440,7 +457,17 @@ mod tests {
     use serde_json::json;
 
     fn error(kind: Kind, body: Value) -> String {
-        object(kind, body, FieldValidation::Strict).map_or_else(|e| e.message, |_| "ok".to_owned())
+        let request = crate::apiserver::Request::default().param("fieldValidation", "Strict");
+        object(kind, body, Reading::of(&request)).map_or_else(|e| e.message, |_| "ok".to_owned())
+    }
+
+    #[test]
+    fn a_moment_left_out_is_gos_zero() {
+        let condition = json!({"type": "X", "status": "True", "reason": "E2E", "message": "", "lastTransitionTime": null});
+        let body = json!({"status": {"conditions": [condition]}});
+        let read = object(Kind::Service, body, Reading::of(&crate::apiserver::Request::default()));
+        let read = read.unwrap().object.to_value();
+        assert_eq!(read["status"]["conditions"][0]["lastTransitionTime"], NEVER);
     }
 
     #[test]

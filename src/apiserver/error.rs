@@ -77,7 +77,7 @@ fn with_detail(text: &str, detail: &str) -> String {
 pub struct ApiError {
     /// HTTP status.
     pub code: u16,
-    /// `NotFound`, `Invalid`, …
+    /// `NotFound`, `Invalid`, …; empty when the server had no word for it.
     pub reason: &'static str,
     /// The text that kubectl prints.
     pub message: String,
@@ -214,8 +214,11 @@ impl ApiError {
         put("causes", self.causes.iter().map(cause).collect(), !self.causes.is_empty());
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
         if let Some(following) = &self.following {
             status["metadata"] = json!({"continue": following});
         }

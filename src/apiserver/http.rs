@@ -1,6 +1,7 @@
 //! The one door's shape: a request and its response, as HTTP has them, with JSON bodies already parsed.
 
 use super::Events;
+use super::strict::Text;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub struct Request {
     pub agent: String,
     /// The body.
     pub body: Option<Value>,
-    /// Fields that the body's text gave more than once, as strict decoding names them: `spec.replicas`.
-    pub duplicates: Vec<String>,
+    /// The text that the body was read from.
+    pub text: Text,
     /// Whether the answer goes over a wire as JSON: a list is then answered as its bytes.
     pub encoded: bool,
     /// Whether a watch's events are told one by one: its batch is then answered as [`Body::Events`].

@@ -27,6 +27,7 @@ pub mod route;
 pub mod schema;
 pub mod store;
 pub mod strategy;
+pub mod strict;
 pub mod tables;
 pub mod validation;
 pub mod warnings;
@@ -140,6 +141,7 @@ impl ApiServer {
             return Err(ApiError::invalid(kind, object.name_str(), errors));
         }
         admission::judge_create(self, &object, origin)?;
+        self.told.extend(warnings::finalizers(&object, None));
         let allocators = self.allocators.clone();
         allocate::on_create(self, &mut object)?;
         if dry_run {
@@ -202,6 +204,7 @@ impl ApiServer {
         if part == Part::Spec {
             admission::judge_update(self, &object, &old, origin)?;
         }
+        self.told.extend(warnings::finalizers(&object, Some(&old)));
         let allocators = self.allocators.clone();
         if part == Part::Spec {
             allocate::on_update(self, &mut object, &old)?;

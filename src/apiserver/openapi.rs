@@ -106,7 +106,7 @@ pub fn whole(paths: Map<String, Value>, mut types: Types) -> String {
 
 /// The type of every object's metadata, and all that it refers to.
 pub fn metadata_types() -> Types {
-    closure(["io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"])
+    closure([schema::OBJECT_META])
 }
 
 /// Some types by full name, and all that they refer to.

@@ -10,6 +10,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+/// The type of `metadata`.
+pub const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
 /// The shape of a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Shape {
@@ -96,6 +99,8 @@ pub struct Type {
     pub atomic: bool,
     /// Its fields by JSON name.
     pub fields: BTreeMap<String, Field>,
+    /// The fields that are moments and must be there.
+    pub moments: Vec<String>,
 }
 
 /// One type, read as far as it was asked for.
@@ -228,7 +233,7 @@ fn metadata_only() -> Type {
     let wanted = ["apiVersion", "kind", "metadata"];
     let mut fields = for_kind(Kind::ConfigMap).fields.clone();
     fields.retain(|name, _| wanted.contains(&name.as_str()));
-    Type { name: String::new(), package: String::new(), atomic: false, fields }
+    Type { name: String::new(), package: String::new(), atomic: false, fields, moments: Vec::new() }
 }
 
 fn reference(schema: &Value) -> Option<&str> {
@@ -242,8 +247,11 @@ fn read_type(full: &str, schema: &Value) -> Type {
     let package = parts.next().unwrap_or_default().to_owned();
     let required = |field: &str| schema["required"].as_array().is_some_and(|r| r.iter().any(|v| v == field));
     let read = |(field, value): (&String, &Value)| (field.clone(), read_field(value, required(field)));
-    let fields = schema["properties"].as_object().into_iter().flatten().map(read).collect();
-    Type { name, package, atomic: schema["x-kubernetes-map-type"] == "atomic", fields }
+    let fields: BTreeMap<String, Field> =
+        schema["properties"].as_object().into_iter().flatten().map(read).collect();
+    let moments = fields.iter().filter(|(_, f)| f.required && f.shape == Shape::Time);
+    let moments = moments.map(|(name, _)| name.clone()).collect();
+    Type { name, package, atomic: schema["x-kubernetes-map-type"] == "atomic", fields, moments }
 }
 
 fn read_field(schema: &Value, required: bool) -> Field {

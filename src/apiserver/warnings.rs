@@ -1,6 +1,7 @@
 //! What the server warns of while it does what it is asked: deprecations, and values that do not do what they seem
 //! to. From `pkg/api/*/warnings.go`.
 
+use crate::apiserver::validation::is_unqualified;
 use crate::object::{Object, meta::MetaExt, quantity};
 use k8s_openapi::api::core::v1::{Container, PodSpec, ServiceSpec};
 
@@ -37,6 +38,24 @@ pub fn of(object: &Object) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The warnings about finalizers of a defined kind that do not say whose they are: those that were not there before.
+pub fn finalizers(object: &Object, old: Option<&Object>) -> Vec<String> {
+    if !matches!(object, Object::Dynamic(_)) {
+        return Vec::new();
+    }
+    let had = old.and_then(|o| o.meta().finalizers.as_deref()).unwrap_or_default();
+    let given = object.meta().finalizers.iter().flatten();
+    let mut new: Vec<&String> = given.filter(|f| is_unqualified(f) && !had.contains(f)).collect();
+    new.sort();
+    new.dedup();
+    let warn = |f: &String| {
+        format!(
+            "metadata.finalizers: {f:?}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers"
+        )
+    };
+    new.into_iter().map(warn).collect()
 }
 
 /// The pod spec in a template, and its path.

@@ -12,7 +12,6 @@ mod connection;
 mod door;
 mod gzip;
 mod identity;
-mod json;
 mod keep;
 mod kubeconfig;
 mod limits;

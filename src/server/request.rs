@@ -1,9 +1,10 @@
 //! From an HTTP request to the API's: method, path, query, and the body in whatever encoding it has.
 
 use super::accept::{Agreed, Encoding};
-use super::json::{self, Parsed};
 use super::{identity, limits, protobuf};
+use crate::apiserver::strict::{self, Text};
 use crate::apiserver::{ApiError, Method, Request};
+use crate::json::{self, Parsed};
 use crate::yaml;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -44,10 +45,8 @@ pub async fn read(parts: &Parts, body: &mut Incoming, agreed: Agreed) -> Result<
     if method != Method::Get {
         let bytes = collect(body, &parts.headers).await?;
         let kind = if content_type.is_empty() { "application/json" } else { content_type.as_str() };
-        if !bytes.is_empty() {
-            let Parsed { value, duplicates } = decode(method, kind, &bytes)?;
-            request.body = Some(value);
-            request.duplicates = duplicates;
+        if !bytes.is_empty() || !matches!(method, Method::Delete) {
+            (request.body, request.text) = decode(method, kind, &bytes)?;
         }
         kind.clone_into(&mut request.content_type);
     }
@@ -97,11 +96,11 @@ const PATCHES: &[&str] = &[
     "application/apply-patch+yaml",
 ];
 
-/// Decodes a body by its media type.
+/// Decodes a body by its media type: its value, unless it is broken, and its text.
 ///
 /// # Errors
-/// 415 for an unknown type, 400 for what is not of that type.
-pub fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<Parsed, ApiError> {
+/// 415 for an unknown type.
+pub fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<(Option<Value>, Text), ApiError> {
     let known = if method == Method::Patch { PATCHES } else { BODIES };
     if !known.contains(&media_type) {
         let message = format!(
@@ -110,30 +109,37 @@ pub fn decode(method: Method, media_type: &str, bytes: &[u8]) -> Result<Parsed, 
         );
         return Err(ApiError::new(415, "UnsupportedMediaType", message));
     }
-    let alone = |value| Parsed { value, duplicates: Vec::new() };
-    if media_type == protobuf::MEDIA_TYPE {
-        return protobuf::decode(bytes).map(alone).map_err(|broken| ApiError::bad_request(broken.0));
-    }
-    if media_type.ends_with("yaml") {
-        return from_yaml(bytes).map(alone);
-    }
-    json::parse(bytes).map_err(|wrong| {
-        let message = if method == Method::Patch {
-            format!("error decoding patch: {}", wrong.message)
-        } else {
-            format!("couldn't get version/kind; json parse error: {}", wrong.message)
-        };
-        ApiError::bad_request(message)
+    let read = if media_type == protobuf::MEDIA_TYPE {
+        protobuf::decode(bytes).map(|value| (value, Text::None)).map_err(|broken| broken.0)
+    } else if media_type.ends_with("yaml") {
+        from_yaml(bytes)
+    } else {
+        from_json(method, bytes)
+    };
+    Ok(match read {
+        Ok((value, text)) => (Some(value), text),
+        Err(why) => (None, Text::Broken { why, shown: strict::summary(bytes) }),
     })
 }
 
-fn from_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| {
-        ApiError::bad_request("error converting YAML to JSON: yaml: invalid leading UTF-8 octet")
-    })?;
-    let documents = yaml::parse(text)
-        .map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))?;
-    Ok(documents.into_iter().next().map_or(Value::Null, |d| d.value))
+fn from_json(method: Method, bytes: &[u8]) -> Result<(Value, Text), String> {
+    match json::parse(bytes) {
+        Ok(Parsed { value, duplicates }) => Ok((value, Text::Json { text: bytes.into(), duplicates })),
+        Err(wrong) if method == Method::Patch => Err(wrong.message),
+        Err(wrong) => Err(format!("couldn't get version/kind; json parse error: {}", wrong.message)),
+    }
+}
+
+fn from_yaml(bytes: &[u8]) -> Result<(Value, Text), String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "yaml: invalid leading UTF-8 octet".to_owned())?;
+    let documents = yaml::parse(text).map_err(|error| error.to_string())?;
+    let document = documents.into_iter().next().unwrap_or_default();
+    let twice = |(pointer, line): &(String, usize)| {
+        let key = pointer.rsplit('/').next().unwrap_or("").replace("~1", "/").replace("~0", "~");
+        format!("line {line}: key {key:?} already set in map")
+    };
+    let duplicates = document.duplicates.iter().map(twice).collect();
+    Ok((document.value, Text::Yaml { duplicates }))
 }
 
 /// The parameters of a query, decoded, in order.
@@ -199,9 +205,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_does_harm((kind, bytes) in bodies()) {
-            if let Err(error) = decode(Method::Post, BODIES[kind], &bytes) {
-                prop_assert_eq!(error.code, 400);
-            }
+            let (body, text) = decode(Method::Post, BODIES[kind], &bytes).unwrap();
+            prop_assert_eq!(body.is_none(), matches!(text, Text::Broken { .. }));
         }
 
         #[test]
@@ -219,8 +224,16 @@ mod tests {
             ("application/yaml", "[".repeat(1 << 16)),
             ("application/yaml", (0..1 << 10).map(|n| " ".repeat(n) + "a:\n").collect()),
         ] {
-            assert!(decode(Method::Post, media_type, body.as_bytes()).is_err(), "{media_type}");
+            assert!(decode(Method::Post, media_type, body.as_bytes()).unwrap().0.is_none(), "{media_type}");
         }
+    }
+
+    #[test]
+    fn keys_that_yaml_has_twice() {
+        let (_, text) =
+            decode(Method::Post, "application/yaml", b"a: 1\nb:\n  c: 1\n  c: 2\na: 2\n").unwrap();
+        let line = |n: usize, key: &str| format!("line {n}: key \"{key}\" already set in map");
+        assert_eq!(text, Text::Yaml { duplicates: vec![line(4, "c"), line(5, "a")] });
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Document {
     /// The 1-based line of its first node.
     pub first_line: usize,
     lines: BTreeMap<String, (usize, usize)>,
-    /// Keys that a mapping has twice, as JSON pointers, with the 1-based line of the later one (which counts).
+    /// Keys that a mapping has twice, as JSON pointers, with the 1-based line of the later one's value (which counts).
     pub duplicates: Vec<(String, usize)>,
 }
 

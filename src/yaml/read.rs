@@ -140,7 +140,7 @@ impl<'t> Reader<'t> {
             }
             self.document.lines.insert(path.clone(), (line, span.start.col() + 1));
             if map.contains_key(&key) {
-                self.document.duplicates.push((path.clone(), line));
+                self.document.duplicates.push((path.clone(), value_span.start.line()));
             }
             path.truncate(length);
             map.insert(key, value);

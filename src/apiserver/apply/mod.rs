@@ -5,6 +5,7 @@
 
 pub mod managers;
 
+mod conform;
 mod set;
 mod typed;
 
@@ -236,9 +237,48 @@ impl ApiServer {
 
     /// Checks an applied configuration, and writes its values as the server would.
     fn read_configuration(&self, kind: Kind, key: &ObjectKey, body: &Value) -> Result<Value, ApiError> {
-        decode::check_body(kind, body)?;
+        let info = kind.info();
+        let bad = |why: String| Err(ApiError::bad_request(why));
+        if let Some(what) = not_a_map(body) {
+            let why =
+                format!("json: cannot unmarshal {what} into Go value of type map[string]interface {{}}");
+            return bad(format!("error decoding YAML: error unmarshaling JSON: while decoding JSON: {why}"));
+        }
+        let (version, expected) = (body["apiVersion"].as_str().unwrap_or(""), info.api_version());
+        if version != expected {
+            return bad(format!(
+                "Incorrect version specified in apply patch. Specified patch version: {version}, expected: {expected}"
+            ));
+        }
+        decode::check_type(kind, body)?;
         if body["metadata"]["managedFields"].as_array().is_some_and(|list| !list.is_empty()) {
-            return Err(ApiError::bad_request("metadata.managedFields must be nil"));
+            return bad("metadata.managedFields must be nil".to_owned());
+        }
+        let failed = |why: String| {
+            let message = format!(
+                "failed to create typed patch object ({}; {expected}, Kind={}): {why}",
+                key.name, info.kind
+            );
+            ApiError::new(500, "", message)
+        };
+        match conform::mistakes(body, self.place(kind)).as_slice() {
+            [] => {}
+            [one] => return Err(failed(one.clone())),
+            several => return Err(failed(format!("errors:\n  {}", several.join("\n  ")))),
+        }
+        let name = body["metadata"]["name"].as_str().unwrap_or("");
+        if !name.is_empty() && name != key.name.name() {
+            return bad(format!(
+                "the name of the object ({name}) does not match the name on the URL ({})",
+                key.name.name()
+            ));
+        }
+        let uid = body["metadata"]["uid"].as_str().unwrap_or("");
+        if !uid.is_empty() && self.store.get(key).is_none() {
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
+            return Err(ApiError::conflict(kind.stored(), key.name.name(), &why));
         }
         let mut body = body.clone();
         // Metadata of another shape is refused below, by its type.
@@ -249,35 +289,18 @@ impl ApiServer {
             return Ok(body);
         }
         let checked = decode::check(kind, body);
-        let info = kind.info();
-        let failed = |why: String| {
-            let message = format!(
-                "failed to create typed patch object ({}; {}, Kind={}): {why}",
-                key.name,
-                info.api_version(),
-                info.kind
-            );
-            ApiError::new(500, "InternalError", message)
-        };
-        if let Some(why) = checked.error {
-            return Err(failed(why));
-        }
-        if !checked.unknown.is_empty() {
-            let path =
-                |text: &String| text.trim_start_matches("unknown field \"").trim_end_matches('"').to_owned();
-            let lines: Vec<String> = checked
-                .unknown
-                .iter()
-                .map(|u| format!(".{}: field not declared in schema", path(u)))
-                .collect();
-            let why = if let [one] = lines.as_slice() {
-                one.clone()
-            } else {
-                format!("errors:\n  {}", lines.join("\n  "))
-            };
-            return Err(failed(why));
-        }
-        Ok(checked.value)
+        checked.error.map_or(Ok(checked.value), |why| Err(failed(why)))
+    }
+}
+
+/// What a body is that is no map; nothing at all counts as an empty one.
+fn not_a_map(body: &Value) -> Option<&'static str> {
+    match body {
+        Value::Object(_) | Value::Null => None,
+        Value::Array(_) => Some("array"),
+        Value::String(_) => Some("string"),
+        Value::Number(_) => Some("number"),
+        Value::Bool(_) => Some("bool"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Objects as structured-merge-diff sees them: which fields are there, how two differ, and how one is merged into
 //! another. What a list or a map is made of comes from the schema.
 
+use super::conform::embedded_metadata;
 use super::set::FieldSet;
 use crate::apiserver::crd::structural_items;
 use crate::apiserver::schema::{self, Field, Shape, Type};
@@ -29,23 +30,28 @@ pub enum Place<'a> {
 
 /// How the items of a list are told apart.
 #[derive(Clone, Copy)]
-enum Items<'a> {
+pub enum Items<'a> {
+    /// They are not: the list is one value.
     Atomic,
+    /// By their value.
     Set,
     /// By these fields, and what such a field is when it is left out says the item's place.
     Keys(&'a [String], Place<'a>),
 }
 
 impl<'a> Place<'a> {
-    fn child(self, key: &str) -> Place<'a> {
+    /// The place of a field.
+    pub fn child(self, key: &str) -> Place<'a> {
         match self {
             Place::Struct(of) | Place::Granular(of) => of.fields.get(key).map_or(Place::Unknown, of_field),
             Place::Field(field) if matches!(field.shape, Shape::Map(_)) => of_values(field),
             Place::DefinedRoot(_) if key == "metadata" => {
-                schema::find("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
-                    .map_or(Place::Unknown, Place::Struct)
+                schema::find(schema::OBJECT_META).map_or(Place::Unknown, Place::Struct)
             }
             Place::Defined(schema) | Place::DefinedRoot(schema) => {
+                if let Some(metadata) = embedded_metadata(schema, key) {
+                    return metadata;
+                }
                 let named = schema.properties.as_ref().and_then(|p| p.get(key));
                 let inner = named.or(match &schema.additional_properties {
                     Some(JSONSchemaPropsOrBool::Schema(inner)) => Some(inner),
@@ -57,7 +63,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn item(self) -> Place<'a> {
+    /// The place of an item.
+    pub fn item(self) -> Place<'a> {
         match self {
             Place::Field(field) if matches!(field.shape, Shape::List(_)) => of_values(field),
             Place::Defined(schema) => structural_items(schema).map_or(Place::Unknown, Place::Defined),
@@ -75,7 +82,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn items(self) -> Items<'a> {
+    /// How the items of a list here are told apart.
+    pub fn items(self) -> Items<'a> {
         match self {
             Place::Field(field) => match &field.items {
                 schema::Items::Map(keys) => Items::Keys(keys, self.item()),
@@ -95,7 +103,7 @@ impl<'a> Place<'a> {
     }
 
     /// What a field is when it is left out.
-    fn default(self, key: &str) -> Option<&'a Value> {
+    pub fn default(self, key: &str) -> Option<&'a Value> {
         match self {
             Place::Struct(of) | Place::Granular(of) => of.fields.get(key)?.default.as_ref(),
             Place::Defined(schema) => Some(&schema.properties.as_ref()?.get(key)?.default.as_ref()?.0),

@@ -1,7 +1,8 @@
 //! Requests for defined kinds: decoding with pruning and defaults, checks against the schema, scale.
 
 use super::{Version, check, rules, structural};
-use crate::apiserver::decode::{self, Checked, Decoded, FieldValidation};
+use crate::apiserver::decode::{self, Checked, Decoded};
+use crate::apiserver::strict::{self, Reading};
 use crate::apiserver::{ApiError, ApiServer, FieldError};
 use crate::object::{DynamicKind, Kind, Object};
 use serde_json::{Map, Value, json};
@@ -15,13 +16,12 @@ impl ApiServer {
         &self,
         kind: Kind,
         body: Value,
-        validation: FieldValidation,
+        reading: Reading,
     ) -> Result<Decoded, ApiError> {
-        let Some(read) = self.read_defined(kind) else { return decode::object(kind, body, validation) };
+        let Some(read) = self.read_defined(kind) else { return decode::object(kind, body, reading) };
         decode::check_body(kind, &body)?;
-        let prefix = decode::prefix(kind);
-        let invalid = |why: String| ApiError::bad_request(format!("{prefix}: {why}"));
-        read(body, validation, &invalid)
+        check_type(kind, &body)?;
+        read(body, (reading, None), &|why| decode::refused(kind, &why))
     }
 
     /// Decodes what a patch made, of any kind that is served.
@@ -33,35 +33,42 @@ impl ApiServer {
         kind: Kind,
         value: Value,
         shown: &dyn Fn() -> String,
-        validation: FieldValidation,
+        (reading, found): (Reading, Vec<String>),
     ) -> Result<Decoded, ApiError> {
         match self.read_defined(kind) {
-            None => decode::patched(kind, value, shown, validation),
-            Some(read) => read(value, validation, &|why| decode::invalid_patch(shown(), why)),
+            None => decode::patched(kind, value, shown, (reading, found)),
+            Some(read) => read(value, (reading, Some(found)), &|why| decode::invalid_patch(shown(), why)),
         }
     }
 
-    /// How bodies of a defined kind are read. `None` for built-in kinds.
+    /// How bodies of a defined kind are read, and what patches made of its objects: of a patch, what was found in it
+    /// comes along. `None` for built-in kinds.
     #[allow(clippy::type_complexity)]
     fn read_defined(
         &self,
         kind: Kind,
-    ) -> Option<impl Fn(Value, FieldValidation, &dyn Fn(String) -> ApiError) -> Result<Decoded, ApiError>>
-    {
+    ) -> Option<
+        impl Fn(Value, (Reading, Option<Vec<String>>), &dyn Fn(String) -> ApiError) -> Result<Decoded, ApiError>,
+    > {
         let definition = self.definitions.get(kind)?.clone();
         let Kind::Dynamic(asked) = kind else { return None };
-        Some(move |body: Value, validation, invalid: &dyn Fn(String) -> ApiError| {
-            let storage = Kind::Dynamic(definition.storage);
-            let version = definition.version(asked).ok_or_else(ApiError::no_such_path)?;
-            let (value, unknown) = clean(kind, body, version).map_err(invalid)?;
-            if validation == FieldValidation::Strict && !unknown.is_empty() {
-                return Err(invalid(format!("strict decoding error: {}", unknown.join(", "))));
-            }
-            let object = Object::from_value(storage, value).map_err(|e| invalid(e.to_string()))?;
-            let mut warnings = if validation == FieldValidation::Warn { unknown } else { Vec::new() };
-            warnings.extend(version.warning.clone());
-            Ok(Decoded { object, warnings })
-        })
+        Some(
+            move |body: Value,
+                  (reading, patch): (Reading, Option<Vec<String>>),
+                  invalid: &dyn Fn(String) -> ApiError| {
+                let storage = Kind::Dynamic(definition.storage);
+                let version = definition.version(asked).ok_or_else(ApiError::no_such_path)?;
+                let (value, unknown) = clean(kind, body, version).map_err(invalid)?;
+                let found = match patch {
+                    Some(found) => [found, reading.made().defined(&unknown)].concat(),
+                    None => reading.defined(&unknown),
+                };
+                let mut warnings = reading.settle(&found, invalid)?;
+                let object = Object::from_value(storage, value).map_err(|e| invalid(e.to_string()))?;
+                warnings.extend(version.warning.clone());
+                Ok(Decoded { object, warnings })
+            },
+        )
     }
 
     /// What is wrong with an object of a defined kind, by the schema of the version that was `asked` for. What was
@@ -146,6 +153,29 @@ impl ApiServer {
     }
 }
 
+/// Refuses a body without a kind, or of another one, as what has no Go type is refused.
+fn check_type(kind: Kind, body: &Value) -> Result<(), ApiError> {
+    let info = kind.info();
+    let given = body["kind"].as_str().unwrap_or("");
+    if given.is_empty() {
+        let shown = body.to_string();
+        let why = format!("Object 'Kind' is missing in '{shown}'");
+        return Err(decode::unrecognized(kind, &why, &strict::summary(shown.as_bytes())));
+    }
+    let (expected, version) = (info.api_version(), body["apiVersion"].as_str());
+    if let Some(version) = version.filter(|v| *v != expected) {
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        )));
+    }
+    if given != info.kind {
+        let cause = FieldError::invalid("kind", &json!(given), format!("must be {}", info.kind));
+        let name = body["metadata"]["name"].as_str().unwrap_or("");
+        return Err(ApiError::invalid_of((info.group, given), name, vec![cause]));
+    }
+    Ok(())
+}
+
 /// Checks the metadata of a body, prunes the rest by the schema, and puts in its defaults.
 fn clean(kind: Kind, body: Value, version: &Version) -> Result<(Value, Vec<String>), String> {
     let Value::Object(mut body) = body else { return Err("json: not an object".to_owned()) };
@@ -161,7 +191,7 @@ fn clean(kind: Kind, body: Value, version: &Version) -> Result<(Value, Vec<Strin
     let mut rest = Value::Object(body);
     let mut pruned = Vec::new();
     structural::prune(&mut rest, &version.schema, "", &mut pruned);
-    unknown.extend(pruned.into_iter().map(|path| format!("unknown field \"{path}\"")));
+    unknown.append(&mut pruned);
     structural::default(&mut rest, &version.schema);
     if let (Value::Object(rest), Value::Object(head)) = (&mut rest, value) {
         rest.extend(head);

@@ -1,5 +1,6 @@
 //! Pruning and defaulting by a structural schema.
 
+use crate::apiserver::schema;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -62,6 +63,9 @@ fn prune_map(map: &mut Map<String, Value>, schema: &JSONSchemaProps, path: &str,
         let always =
             (path.is_empty() || embedded) && matches!(key.as_str(), "apiVersion" | "kind" | "metadata");
         if always {
+            if key == "metadata" && !path.is_empty() {
+                prune_metadata(map, &here, unknown);
+            }
             continue;
         }
         let inner = properties.get(&key).or(match additional {
@@ -77,6 +81,19 @@ fn prune_map(map: &mut Map<String, Value>, schema: &JSONSchemaProps, path: &str,
             }
         }
     }
+}
+
+/// Takes out of the metadata of an object inside another what metadata does not have.
+fn prune_metadata(holder: &mut Map<String, Value>, path: &str, unknown: &mut Vec<String>) {
+    let Some(Value::Object(metadata)) = holder.get_mut("metadata") else { return };
+    let Some(of) = schema::find(schema::OBJECT_META) else { return };
+    metadata.retain(|key, _| {
+        let known = of.fields.contains_key(key);
+        if !known {
+            unknown.push(format!("{path}.{key}"));
+        }
+        known
+    });
 }
 
 /// Puts in the defaults of fields that are not there, and takes out `null` where it may not stand.

@@ -270,3 +270,82 @@ fn definitions_are_checked() {
     let message = lab.fails(Method::Post, CRDS, value);
     assert!(message.ends_with("metadata.name: Invalid value: \"tabs.stable.example.com\": must be spec.names.plural+\".\"+spec.group"), "{message}");
 }
+
+#[test]
+fn finalizers_of_defined_kinds_need_no_domain() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    let mut tab = tab("a", json!({"cronSpec": "* * * * *"}));
+    tab["metadata"]["finalizers"] = json!(["test-finalizer"]);
+    let made = lab.send(&Request::with_body(Method::Post, TABS, tab));
+    assert_eq!(made.status, 201, "{}", made.value());
+    assert_eq!(
+        made.warnings,
+        [
+            "metadata.finalizers: \"test-finalizer\": prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers"
+        ]
+    );
+    let pod = json!({"metadata": {"name": "a", "finalizers": ["test-finalizer"]}});
+    let why = lab.fails(Method::Post, "/api/v1/namespaces/default/configmaps", pod);
+    assert!(
+        why.contains("metadata.finalizers[0]: Invalid value: \"test-finalizer\": name is neither"),
+        "{why}"
+    );
+}
+
+#[test]
+fn what_is_applied_follows_the_schema() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    let apply = |config: Value| {
+        let content_type = "application/apply-patch+yaml".to_owned();
+        let request = Request::with_body(Method::Patch, format!("{TABS}/a"), config);
+        Request { content_type, ..request }.param("fieldManager", "x")
+    };
+    let mut config = tab("a", json!({"cronSpec": "* * * * *", "other": 1}));
+    config["metadata"]["unknownMeta"] = json!("x");
+    let refused = lab.send(&apply(config));
+    assert_eq!(refused.status, 500);
+    assert_eq!(refused.value()["reason"], Value::Null);
+    assert_eq!(
+        refused.value()["message"],
+        "failed to create typed patch object (default/a; stable.example.com/v1, Kind=CronTab): errors:\n  .metadata.unknownMeta: field not declared in schema\n  .spec.other: field not declared in schema"
+    );
+    for (change, code, why) in [
+        (
+            json!({"apiVersion": null}),
+            400,
+            "Incorrect version specified in apply patch. Specified patch version: , expected: stable.example.com/v1",
+        ),
+        (
+            json!({"metadata": {"name": "b"}}),
+            400,
+            "the name of the object (b) does not match the name on the URL (a)",
+        ),
+        (
+            json!({"metadata": {"name": "a", "uid": "abc"}}),
+            409,
+            "Operation cannot be fulfilled on crontabs.stable.example.com \"a\": uid mismatch: the provided object specified uid abc, and no existing object was found",
+        ),
+    ] {
+        let mut config = tab("a", json!({"cronSpec": "* * * * *"}));
+        config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let refused = lab.send(&apply(config));
+        assert_eq!((refused.status, refused.value()["message"].as_str().unwrap()), (code, why));
+    }
+}
+
+#[test]
+fn bodies_of_defined_kinds_name_their_kind() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, CRDS, definition());
+    let mut tab = tab("a", json!({"cronSpec": "* * * * *"}));
+    tab["kind"] = json!("Other");
+    assert_eq!(
+        lab.fails(Method::Post, TABS, tab.clone()),
+        "Other.stable.example.com \"a\" is invalid: kind: Invalid value: \"Other\": must be CronTab"
+    );
+    tab.as_object_mut().unwrap().remove("kind");
+    let why = lab.fails(Method::Post, TABS, tab);
+    assert!(why.contains("(must be of type CronTab): Object 'Kind' is missing in '{"), "{why}");
+}

@@ -23,7 +23,10 @@ pub use filter::Filter;
 pub use target::Target;
 pub use watch::{Events, WatchEvent};
 
-use super::{Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, discovery, tables};
+use super::strict::Text;
+use super::{
+    Accept, ApiError, ApiServer, Method, Origin, Part, Request, Response, User, decode, discovery, tables,
+};
 use crate::apiserver::authorization::reviews;
 use crate::apiserver::store::Cause;
 use crate::apiserver::tables::Rows;
@@ -73,7 +76,7 @@ impl ApiServer {
         if component_status::is(target.kind) {
             return self.component_status(request, &target);
         }
-        let twice = duplicates(request, &target)?;
+        check_text(request, &target)?;
         let mut response = match (&target.name, target.subresource.as_deref()) {
             (Some(_), Some("status" | "finalize" | "approval")) | (_, None) => {
                 self.route_object(request, &target, origin)
@@ -81,7 +84,6 @@ impl ApiServer {
             (Some(_), Some(subresource)) => self.subresource(request, &target, subresource, origin),
             (None, Some(_)) => Err(ApiError::no_such_path()),
         }?;
-        response.warnings.splice(0..0, twice);
         if target.kind == crate::object::Kind::Endpoints {
             response.warnings.insert(0, ENDPOINTS_DEPRECATED.to_owned());
         }
@@ -95,6 +97,11 @@ impl ApiServer {
         origin: &Origin,
     ) -> Result<Response, ApiError> {
         let watching = matches!(request.query_value("watch"), Some("true" | "1" | ""));
+        if request.method != Method::Get && target.is_across_namespaces() {
+            // Only reading is routed across namespaces; of defined kinds not even the path is known otherwise.
+            let defined = matches!(target.kind, Kind::Dynamic(_));
+            return Err(if defined { ApiError::no_such_path() } else { method_not_allowed() });
+        }
         match (request.method, target.name.is_some()) {
             (Method::Get, _) if watching => self.watch(request, target),
             (Method::Get, true) => self.get(request, target),
@@ -109,24 +116,17 @@ impl ApiServer {
     }
 }
 
-/// What is said of fields that a body gave twice: an error, warnings, or nothing.
-fn duplicates(request: &Request, target: &Target) -> Result<Vec<String>, ApiError> {
-    use crate::apiserver::decode::FieldValidation;
-    let told: Vec<String> = request.duplicates.iter().map(|f| format!("duplicate field \"{f}\"")).collect();
-    let validation = FieldValidation::of(request);
-    if told.is_empty() || validation == FieldValidation::Ignore {
-        return Ok(Vec::new());
+/// Refuses a body that could not be read.
+fn check_text(request: &Request, target: &Target) -> Result<(), ApiError> {
+    let Text::Broken { why, .. } = &request.text else { return Ok(()) };
+    match (request.method, request.content_type.as_str()) {
+        (Method::Patch, "application/apply-patch+yaml") => {
+            Err(ApiError::bad_request(format!("error decoding YAML: error converting YAML to JSON: {why}")))
+        }
+        (Method::Patch, "application/strategic-merge-patch+json") => Err(ApiError::bad_request(why)),
+        (Method::Patch, _) => Err(ApiError::bad_request(format!("error decoding patch: {why}"))),
+        _ => decode::check_text(target.asked, &request.text),
     }
-    if validation == FieldValidation::Warn {
-        return Ok(told);
-    }
-    let info = target.asked.info();
-    Err(ApiError::bad_request(format!(
-        "{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}",
-        info.kind,
-        info.version,
-        told.join(", ")
-    )))
 }
 
 /// 405.

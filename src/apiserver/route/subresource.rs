@@ -2,9 +2,11 @@
 
 use super::write::{delete_options, dry_run};
 use super::{Target, method_not_allowed};
-use crate::apiserver::decode::{self, FieldValidation};
+use crate::apiserver::decode;
+use crate::apiserver::strict::Reading;
 use crate::apiserver::{
     ApiError, ApiServer, DeleteOptions, FieldError, Method, Origin, Part, Request, Response, apply, patch,
+    validation,
 };
 use crate::object::{Kind, Object, Pod, Resource, meta::MetaExt, selector::Selector};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -194,7 +196,7 @@ impl ApiServer {
             Method::Patch => patch::apply(Kind::Pod, &stored.to_value(), &body, &request.content_type)?,
             _ => body,
         };
-        let wanted = decode::object(Kind::Pod, value, FieldValidation::of(request))?.object;
+        let wanted = decode::object(Kind::Pod, value, Reading::of(request))?.object;
         let (Some(old), Some(new)) = (stored.cast::<Pod>(), wanted.cast::<Pod>()) else {
             return Err(ApiError::no_such_path());
         };
@@ -211,6 +213,12 @@ impl ApiServer {
         }
         let mut object = pod.into_object();
         crate::apiserver::defaults::apply(&mut object);
+        if let (true, Some(new)) = (subresource == "ephemeralcontainers", object.cast::<Pod>()) {
+            let wrong = validation::ephemeral_containers(new, old);
+            if !wrong.is_empty() {
+                return Err(ApiError::invalid(Kind::Pod, stored.name_str(), wrong));
+            }
+        }
         if object != stored && !dry_run(request) {
             let meta = object.meta_mut();
             meta.generation = meta.generation.map(|g| g + 1);

@@ -51,6 +51,11 @@ impl Target {
         Some(Self { kind, asked, namespace: namespace.to_owned(), name, subresource })
     }
 
+    /// Whether it is the collection of a namespaced kind without a namespace.
+    pub fn is_across_namespaces(&self) -> bool {
+        self.name.is_none() && self.namespace.is_empty() && self.kind.info().namespaced
+    }
+
     /// The key of the object that the path names.
     pub fn key(&self) -> Option<ObjectKey> {
         Some(ObjectKey::new(self.kind, self.namespace.as_str(), self.name.as_deref()?))

@@ -1,5 +1,6 @@
 //! Requests and their answers, over a server without controllers.
 
+use crate::apiserver::strict::Text;
 use crate::apiserver::{Accept, ApiServer, Cause, Method, Request, Response, User};
 use crate::object::{SECOND, SimTime};
 use serde_json::{Value, json};
@@ -420,4 +421,122 @@ fn what_the_server_makes_of_itself() {
     let target = json!({"metadata": {"name": "a"}, "target": {"name": "n"}});
     lab.ok(Method::Post, "/api/v1/namespaces/default/bindings", target);
     assert_eq!(lab.get(&format!("{PODS}/a"))["spec"]["nodeName"], "n");
+}
+
+/// A request as the served API reads it: with the text of its body.
+fn written(method: Method, path: &str, text: &str) -> Request {
+    let parsed = crate::json::parse(text.as_bytes()).unwrap();
+    let text = Text::Json { text: text.as_bytes().into(), duplicates: parsed.duplicates };
+    Request { text, ..Request::with_body(method, path, parsed.value) }
+}
+
+fn message(response: &Response) -> (u16, &str) {
+    (response.status, response.value()["message"].as_str().unwrap_or(""))
+}
+
+#[test]
+fn nothing_is_written_across_namespaces() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, PODS, pod("a"));
+    let why = "the server does not allow this method on the requested resource".to_owned();
+    for (method, path) in [
+        (Method::Delete, "/api/v1/pods"),
+        (Method::Post, "/api/v1/configmaps"),
+        (Method::Delete, "/apis/apps/v1/deployments"),
+    ] {
+        assert_eq!(lab.fails(method, path, json!({"metadata": {"name": "a"}})), (405, why.clone()), "{path}");
+    }
+    assert_eq!(lab.get("/api/v1/pods")["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn strict_bodies_and_patches() {
+    let mut lab = Lab::new();
+    let spec = r#""selector":{"matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{"containers":[{"name":"c","image":"i"}]}}"#;
+    let text = format!(
+        r#"{{"metadata":{{"name":"web"}},"spec":{{"unknownField":"foo","replicas":2,"replicas":3,{spec}}}}}"#
+    );
+    let request = written(Method::Post, DEPLOYMENTS, &text);
+    let refused = lab.send(&request.clone().param("fieldValidation", "Strict"));
+    assert_eq!(
+        message(&refused),
+        (
+            400,
+            "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.unknownField\", duplicate field \"spec.replicas\""
+        )
+    );
+    let warned = lab.send(&request);
+    assert_eq!(warned.warnings, ["unknown field \"spec.unknownField\"", "duplicate field \"spec.replicas\""]);
+    let patch = |kind: &str, text: &str| {
+        let content_type = format!("application/{kind}+json");
+        let request = written(Method::Patch, &format!("{DEPLOYMENTS}/web"), text);
+        Request { content_type, ..request }.param("fieldValidation", "Strict")
+    };
+    let merged = lab.send(&patch("merge-patch", r#"{"spec":{"foo":1,"replicas":4,"replicas":5}}"#));
+    let (code, why) = message(&merged);
+    assert_eq!(code, 422);
+    assert!(
+        why.ends_with("strict decoding error: duplicate field \"spec.replicas\", unknown field \"spec.foo\""),
+        "{why}"
+    );
+    let operations = r#"[{"op":"add","path":"/spec/foo","path":"/spec/bar","value":1,"x":2}]"#;
+    let (code, why) = (422, lab.send(&patch("json-patch", operations)));
+    assert_eq!(why.status, code);
+    assert!(
+        message(&why).1.ends_with("strict decoding error: json patch duplicate field \"[0].path\", json patch unknown field \"[0].x\", unknown field \"spec.bar\""),
+        "{}",
+        why.value()
+    );
+}
+
+#[test]
+fn bodies_that_are_not_recognized() {
+    let mut lab = Lab::new();
+    let path = "/api/v1/namespaces/default/configmaps";
+    let broken = Text::Broken { why: "unexpected end of JSON input".to_owned(), shown: "{".to_owned() };
+    let request = Request { body: None, text: broken, ..Request::with_body(Method::Post, path, Value::Null) };
+    assert_eq!(
+        message(&lab.send(&request)),
+        (
+            400,
+            "the object provided is unrecognized (must be of type ConfigMap): unexpected end of JSON input ({)"
+        )
+    );
+    for (body, expected) in [
+        (
+            json!({"apiVersion": "v1", "kind": "Foo"}),
+            "Foo in version \"v1\" cannot be handled as a ConfigMap: no kind \"Foo\" is registered for version \"v1\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+        ),
+        (
+            json!({"apiVersion": "v1", "kind": "Pod"}),
+            "Pod in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap): unknown conversion",
+        ),
+    ] {
+        assert_eq!(lab.fails(Method::Post, path, body), (400, expected.to_owned()));
+    }
+    let (code, why) = lab.fails(Method::Post, path, Value::Null);
+    assert_eq!((code, why.contains("name or generateName is required")), (422, true), "{why}");
+}
+
+#[test]
+fn ephemeral_containers_are_validated_and_stay() {
+    let mut lab = Lab::new();
+    lab.ok(Method::Post, PODS, pod("a"));
+    let path = format!("{PODS}/a/ephemeralcontainers");
+    let with = |one: Value| json!({"spec": {"ephemeralContainers": [one]}});
+    let wrong = json!({"name": "c", "image": "", "ports": [{"containerPort": 1}], "livenessProbe": {"exec": {"command": ["x"]}}});
+    let refused = lab.patch(&path, "strategic-merge-patch", with(wrong));
+    let fields: Vec<&str> = refused.value()["details"]["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cause| cause["field"].as_str().unwrap())
+        .collect();
+    for field in ["image", "name", "ports", "livenessProbe"] {
+        assert!(fields.contains(&format!("spec.ephemeralContainers[0].{field}").as_str()), "{fields:?}");
+    }
+    let right = json!({"name": "debug", "image": "busybox"});
+    assert!(lab.patch(&path, "strategic-merge-patch", with(right)).is_success());
+    let changed = lab.patch(&path, "strategic-merge-patch", with(json!({"name": "debug", "image": "other"})));
+    assert!(message(&changed).1.contains("existing ephemeral containers \"debug\" may not be changed\n"));
 }

@@ -1,8 +1,9 @@
 //! create, update, patch, delete and deletecollection.
 
 use super::{Filter, Target, respond};
-use crate::apiserver::decode::{Decoded, FieldValidation};
+use crate::apiserver::decode::Decoded;
 use crate::apiserver::patch::PatchType;
+use crate::apiserver::strict::Reading;
 use crate::apiserver::warnings;
 use crate::apiserver::{
     ApiError, ApiServer, DeleteOptions, FieldError, Origin, Part, Propagation, Request, Response, apply,
@@ -23,7 +24,7 @@ impl ApiServer {
         let body = request.body.clone().unwrap_or(Value::Null);
         let given = body["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
-            self.decode(target.asked, body, FieldValidation::of(request))?;
+            self.decode(target.asked, body, Reading::of(request))?;
         check_namespace(&mut object, target)?;
         let meta = object.meta();
         if meta.name.as_deref().unwrap_or("").is_empty()
@@ -32,11 +33,7 @@ impl ApiServer {
             return Err(name_required(target.kind));
         }
         if !meta.resource_version.as_deref().unwrap_or("").is_empty() {
-            return Err(ApiError::new(
-                500,
-                "InternalError",
-                "resourceVersion should not be set on objects to be created",
-            ));
+            return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
         }
         let created = self.create(object, origin, dry_run(request))?;
         if !dry_run(request) {
@@ -62,7 +59,7 @@ impl ApiServer {
         let body = request.body.clone().unwrap_or(Value::Null);
         let given = body["metadata"]["managedFields"].clone();
         let Decoded { mut object, warnings: mut told } =
-            self.decode(target.asked, body, FieldValidation::of(request))?;
+            self.decode(target.asked, body, Reading::of(request))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let unversioned = object.meta().resource_version.as_deref().unwrap_or("").is_empty();
@@ -178,11 +175,14 @@ impl ApiServer {
         {
             metadata.remove("managedFields"); // they stay, and need not be read
         }
-        let strategic = PatchType::of(&request.content_type) == Some(PatchType::Strategic);
+        let kind = PatchType::of(&request.content_type);
+        let strategic = kind == Some(PatchType::Strategic);
         let shown = || if strategic { patch::go_syntax(body) } else { whole.to_string() };
+        let reading = Reading::of(request);
+        let found = reading.patch(kind, body);
         let given = given.unwrap_or_default();
         let Decoded { mut object, mut warnings } =
-            self.decode_patched(target.asked, patched, &shown, FieldValidation::of(request))?;
+            self.decode_patched(target.asked, patched, &shown, (reading, found))?;
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let updated = self.replace(request, target, object, origin, &given)?;
@@ -202,9 +202,11 @@ impl ApiServer {
         let writer = apply::Entry { applies: true, ..writer };
         let applied = self.apply_configuration(target.asked, &key, request, &writer)?;
         let shown = || applied.value.to_string();
-        let validation = FieldValidation::of(request);
-        let Decoded { mut object, warnings: mut told } =
-            self.decode_patched(target.asked, applied.value.clone(), &shown, validation)?;
+        let reading = Reading::of(request);
+        let mut told = reading.applied()?;
+        let Decoded { mut object, warnings } =
+            self.decode_patched(target.asked, applied.value.clone(), &shown, (reading.made(), Vec::new()))?;
+        told.extend(warnings);
         check_namespace(&mut object, target)?;
         check_name(&object, target)?;
         let old = self.store.get(&key).cloned();

@@ -31,7 +31,7 @@ pub fn create(object: &Object, errors: &mut Errors) {
         let namespace = object.namespace_str();
         errors.all(path.child("namespace"), namespace, names::label(namespace));
     }
-    common(meta, errors);
+    common(meta, is_core(object.kind()), errors);
 }
 
 /// Metadata of a changed object.
@@ -49,7 +49,7 @@ pub fn update(object: &Object, old: &Object, errors: &mut Errors) {
             errors.forbidden(METADATA.child("finalizers"), why);
         }
     }
-    common(meta, errors);
+    common(meta, is_core(object.kind()), errors);
 }
 
 fn name_rule(object: &Object, name: &str) -> names::Wrong {
@@ -68,7 +68,7 @@ fn name_rule(object: &Object, name: &str) -> names::Wrong {
     }
 }
 
-fn common(meta: &ObjectMeta, errors: &mut Errors) {
+fn common(meta: &ObjectMeta, core: bool, errors: &mut Errors) {
     let path = METADATA;
     labels(meta.labels.as_ref(), path.child("labels"), errors);
     annotations(meta.annotations.as_ref(), path.child("annotations"), errors);
@@ -86,15 +86,26 @@ fn common(meta: &ObjectMeta, errors: &mut Errors) {
             }
         }
     }
-    for finalizer in meta.finalizers.iter().flatten() {
-        let path = path.child("finalizers");
-        errors.all(path, finalizer, names::qualified(finalizer));
-        let known = matches!(finalizer.as_str(), "orphan" | "foregroundDeletion" | "kubernetes");
-        if !known && !finalizer.contains('/') && names::qualified(finalizer).is_empty() {
+    for (index, finalizer) in meta.finalizers.iter().flatten().enumerate() {
+        let list = path.child("finalizers");
+        let wrong = names::qualified(finalizer);
+        if wrong.is_empty() && core && is_unqualified(finalizer) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
-            errors.invalid(path, finalizer.as_str(), why);
+            errors.invalid(list.index(index), finalizer.as_str(), why);
         }
+        errors.all(list, finalizer, wrong);
     }
+}
+
+/// Whether a finalizer is neither one of Kubernetes' own nor says whose it is.
+pub fn is_unqualified(finalizer: &str) -> bool {
+    !matches!(finalizer, "orphan" | "foregroundDeletion" | "kubernetes") && !finalizer.contains('/')
+}
+
+/// Whether the kind is validated by the core of Kubernetes; the others take any finalizer that is a name.
+fn is_core(kind: Kind) -> bool {
+    !matches!(kind, Kind::Dynamic(_) | Kind::CustomResourceDefinition)
+        && !matches!(kind.info().group, "admissionregistration.k8s.io" | "apiregistration.k8s.io")
 }
 
 /// Labels of an object, a template or a selector.

@@ -28,12 +28,20 @@ mod storage;
 mod volume;
 mod workload;
 
+pub use meta::is_unqualified;
 pub use path::Path;
 
 use super::{FieldError, Part, certificates, flow_control};
-use crate::object::Object;
 use crate::object::dynamic::{DynamicKind, DynamicObject};
+use crate::object::{Object, Pod};
 use serde_json::{Value, json};
+
+/// What is wrong with the ephemeral containers that a pod is to get.
+pub fn ephemeral_containers(new: &Pod, old: &Pod) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    pod::ephemeral_update(new, old, &mut errors);
+    errors.0
+}
 
 /// The errors found so far.
 #[derive(Debug, Default)]

@@ -234,6 +234,35 @@ pub fn create_only(pod: &Pod, errors: &mut Errors) {
     }
 }
 
+/// What a pod may get through `ephemeralcontainers`: more of them, while those that are there stay as they are.
+pub fn ephemeral_update(new: &Pod, old: &Pod, errors: &mut Errors) {
+    let path = Path::new("spec");
+    container::containers(&new.spec, path, errors);
+    if old.metadata.annotations.as_ref().is_some_and(|a| a.contains_key("kubernetes.io/config.mirror")) {
+        errors.0.clear();
+        errors.forbidden(Path::new(""), "static pods do not support ephemeral containers");
+        return;
+    }
+    let list = path.child("ephemeralContainers");
+    for before in old.spec.ephemeral_containers.iter().flatten() {
+        let after = new.spec.ephemeral_containers.iter().flatten().find(|c| c.name == before.name);
+        match after {
+            None => {
+                let why = format!("existing ephemeral containers {:?} may not be removed\n", before.name);
+                errors.forbidden(list, why);
+            }
+            Some(after) if after != before => {
+                let shown = |c| serde_json::to_string_pretty(c).unwrap_or_default();
+                let changes = crate::difference::unified(&shown(before), &shown(after), 3);
+                let why =
+                    format!("existing ephemeral containers {:?} may not be changed\n{changes}", before.name);
+                errors.forbidden(list, why);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 const MUTABLE: &str = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
 
 /// What a changed pod may differ in: images, deadlines, more tolerations.

@@ -120,9 +120,7 @@ fn value(field: &Field, wire: Wire<'_>, depth: usize) -> Result<Option<Value>, B
             json!(format!("{}s", nanos as f64 / 1e9))
         }
         (Code::Raw, Wire::Bytes(bytes)) => match part(bytes, 1)? {
-            Some(raw) if !raw.is_empty() => {
-                super::super::json::parse(raw).map_err(|e| Broken(e.message))?.value
-            }
+            Some(raw) if !raw.is_empty() => crate::json::parse(raw).map_err(|e| Broken(e.message))?.value,
             _ => Value::Null,
         },
         (Code::Texts, Wire::Bytes(bytes)) => {

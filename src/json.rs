@@ -1,6 +1,7 @@
 //! JSON as Go's decoder reads it: its words for what is wrong, the last of two equal keys, U+FFFD for what is no text.
 //!
-//! Always holds: one pass, depth limited to [`DEPTH`], nothing kept but the value and the names of fields given twice.
+//! Always holds: one pass, depth limited to [`DEPTH`], nothing kept but the value and the names of fields given twice
+//! (or, when they are asked for, of all fields).
 
 use serde_json::{Map, Number, Value};
 
@@ -30,14 +31,18 @@ pub struct Wrong {
 /// # Errors
 /// When it is none.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, Wrong> {
-    let mut reader = Reader { bytes, at: 0, path: Vec::new(), duplicates: Vec::new() };
-    reader.space();
-    let value = reader.value(0)?;
-    reader.space();
-    if reader.peek().is_some() {
-        return Err(reader.unexpected("after top-level value"));
-    }
+    let mut reader = Reader { bytes, at: 0, path: Vec::new(), duplicates: Vec::new(), fields: None };
+    let value = reader.document()?;
     Ok(Parsed { value, duplicates: reader.duplicates })
+}
+
+/// The paths of all fields in the order of the text, each as often as it is there; of what is no JSON, those before
+/// the mistake.
+pub fn fields(bytes: &[u8]) -> Vec<String> {
+    let fields = Some(Vec::new());
+    let mut reader = Reader { bytes, at: 0, path: Vec::new(), duplicates: Vec::new(), fields };
+    reader.document().ok();
+    reader.fields.unwrap_or_default()
 }
 
 enum Step {
@@ -50,9 +55,20 @@ struct Reader<'b> {
     at: usize,
     path: Vec<Step>,
     duplicates: Vec<String>,
+    fields: Option<Vec<String>>,
 }
 
 impl Reader<'_> {
+    fn document(&mut self) -> Result<Value, Wrong> {
+        self.space();
+        let value = self.value(0)?;
+        self.space();
+        if self.peek().is_some() {
+            return Err(self.unexpected("after top-level value"));
+        }
+        Ok(value)
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -129,6 +145,9 @@ impl Reader<'_> {
             self.at += 1;
             self.space();
             self.path.push(Step::Key(key.clone()));
+            if let Some(fields) = &mut self.fields {
+                fields.push(shown(&self.path));
+            }
             if map.contains_key(&key) && self.duplicates.len() < DUPLICATES {
                 self.duplicates.push(shown(&self.path));
             }
@@ -331,6 +350,7 @@ mod tests {
         let parsed = parse(br#"{"spec":{"replicas":1,"c":[{"a":1,"a":2}],"replicas":3}}"#).unwrap();
         assert_eq!(parsed.duplicates, ["spec.c[0].a", "spec.replicas"]);
         assert_eq!(parsed.value["spec"]["replicas"], 3);
+        assert_eq!(fields(br#"{"b":1,"a":[{"c":1}],"b":2"#), ["b", "a", "a[0].c", "b"]);
     }
 
     #[test]
