@@ -16,10 +16,18 @@ const WARNING_BYTES: usize = 4096;
 
 /// An answer with all of its body.
 pub fn whole(response: Response, agreed: Agreed) -> Answer {
-    let mut known = None;
+    let (mut response, mut known) = (response, None);
+    if let (true, Body::Json(value)) = (agreed.beta, &mut response.body) {
+        as_beta(value);
+    }
     let (media_type, bytes) = match response.body {
         Body::Json(value) => match (agreed.form, encode(&value, agreed.encoding)) {
-            (_, None) => return error(&not_acceptable(), Agreed { encoding: Encoding::Json, ..agreed }),
+            (_, None) => {
+                return error(
+                    &super::accept::not_acceptable(),
+                    Agreed { encoding: Encoding::Json, ..agreed },
+                );
+            }
             (Accept::Discovery(version), Some(bytes)) if value["kind"] == "APIGroupDiscoveryList" => (
                 format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"),
                 bytes,
@@ -65,10 +73,18 @@ pub fn error(error: &ApiError, agreed: Agreed) -> Answer {
     answer
 }
 
-/// The answer to who wants protobuf alone of what has none.
-fn not_acceptable() -> ApiError {
-    let message = "only the following media types are accepted: application/json, application/yaml";
-    ApiError::new(406, "NotAcceptable", message)
+/// Tables and metadata in the older version, which has the same fields.
+pub fn as_beta(value: &mut Value) {
+    if value["apiVersion"] == "meta.k8s.io/v1" {
+        value["apiVersion"] = Value::from("meta.k8s.io/v1beta1");
+    }
+    for list in ["items", "rows"] {
+        let inner = value.get_mut(list).and_then(Value::as_array_mut);
+        inner.into_iter().flatten().for_each(as_beta);
+    }
+    if let Some(object @ Value::Object(_)) = value.get_mut("object") {
+        as_beta(object);
+    }
 }
 
 /// A value as it goes over the wire. `None` when it cannot be encoded so.

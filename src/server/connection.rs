@@ -114,12 +114,13 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
 }
 
 /// What is answered with when nothing could be agreed on.
-const PLAIN: Agreed = Agreed { form: Accept::Json, encoding: Encoding::Json };
+const PLAIN: Agreed = Agreed { form: Accept::Json, encoding: Encoding::Json, beta: false };
 
 /// The form of answer that the `Accept` headers allow.
 fn agree(parts: &Parts) -> Result<Agreed, ApiError> {
     let values = parts.headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok());
-    let agreed = accept::negotiate(&values.collect::<Vec<_>>().join(","));
+    let agreed =
+        accept::negotiate(&values.collect::<Vec<_>>().join(","), !accept::is_without_table(parts.uri.path()));
     // These have one form each, which clients name in ways of their own.
     let about_itself = ["/openapi/v2", "/healthz", "/livez", "/readyz", "/version"];
     let path = parts.uri.path();

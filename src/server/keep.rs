@@ -60,8 +60,10 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let document = Response::document("application/json", b"{}".as_slice().into(), "ABC".into());
-        let whole =
-            super::super::answer::whole(document, Agreed { form: Accept::Json, encoding: Encoding::Json });
+        let whole = super::super::answer::whole(
+            document,
+            Agreed { form: Accept::Json, encoding: Encoding::Json, beta: false },
+        );
         answer(whole, &parts)
     }
 

@@ -38,7 +38,7 @@ pub async fn read(parts: &Parts, body: &mut Incoming, agreed: Agreed) -> Result<
         query: query(parts.uri.query().unwrap_or("")),
         accept: agreed.form,
         streamed: true,
-        encoded: agreed.encoding == Encoding::Json,
+        encoded: agreed.encoding == Encoding::Json && !agreed.beta,
         impersonate: identity::impersonation(&parts.headers),
         ..Request::default()
     };

@@ -122,6 +122,9 @@ impl Watch {
         if self.agreed.form == Accept::Table && !columns {
             value["object"]["columnDefinitions"] = Value::Null;
         }
+        if self.agreed.beta {
+            answer::as_beta(&mut value);
+        }
         let bytes = Bytes::from(answer::encode_event(&value, self.agreed.encoding)?);
         self.door.written.borrow_mut().keep(event, form, bytes.clone());
         Some(bytes)
