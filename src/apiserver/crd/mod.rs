@@ -7,6 +7,7 @@
 mod accept;
 mod check;
 mod columns;
+mod facets;
 mod openapi;
 mod rules;
 mod serve;
@@ -38,6 +39,8 @@ pub struct Version {
     pub kind: DynamicKind,
     /// The schema of its objects.
     pub schema: JSONSchemaProps,
+    /// The fields that its objects can be selected by: `spec.color`.
+    pub selectable: Vec<String>,
     columns: Vec<CustomResourceColumnDefinition>,
     scale: Option<CustomResourceSubresourceScale>,
     warning: Option<String>,
@@ -90,6 +93,12 @@ fn read_version(kind: DynamicKind, version: &CustomResourceDefinitionVersion) ->
     Version {
         kind,
         schema,
+        selectable: version
+            .selectable_fields
+            .iter()
+            .flatten()
+            .map(|field| field.json_path.trim_start_matches('.').to_owned())
+            .collect(),
         columns: version.additional_printer_columns.clone().unwrap_or_default(),
         scale: version.subresources.as_ref().and_then(|s| s.scale.clone()),
         warning,

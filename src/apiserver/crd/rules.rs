@@ -2,26 +2,48 @@
 
 use super::structural::{Additional, additional, items};
 use crate::apiserver::FieldError;
-use cel::{Context, Env, Value as Cel, extensions};
+use crate::apiserver::cel::{self, Type};
+use ::cel::{Context, Value as Cel};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, ValidationRule};
-use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
 use serde_json::{Value, json};
-use std::sync::{Arc, LazyLock};
 
-static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
-    let mut env = Env::stdlib();
-    // Neither can fail: they are added to a fresh environment, once each.
-    env.add_extension(extensions::strings).ok();
-    env.add_extension(extensions::lists).ok();
-    Arc::new(env)
-});
-
-/// Whether a rule can be compiled.
+/// Whether a rule over values of a schema makes sense, and comes to a truth value.
 ///
 /// # Errors
 /// Why not, in CEL's words.
-pub fn compiles(rule: &str) -> Result<(), String> {
-    ENV.compile(rule).map(drop).map_err(|e| e.to_string())
+pub fn compiles(rule: &ValidationRule, schema: &JSONSchemaProps, root: bool) -> Result<(), String> {
+    match cel::check(&rule.rule, &variables(rule, schema, root)) {
+        Err(why) => Err(format!("compilation failed: {why}")),
+        Ok(Type::Bool | Type::Dyn) => Ok(()),
+        Ok(_) => Err("cel expression must evaluate to a bool".to_owned()),
+    }
+}
+
+/// As [`compiles`], for the expression that makes a rule's message.
+///
+/// # Errors
+/// Why not, in CEL's words.
+pub fn message_compiles(rule: &ValidationRule, schema: &JSONSchemaProps, root: bool) -> Result<(), String> {
+    let Some(expression) = &rule.message_expression else { return Ok(()) };
+    match cel::check(expression, &variables(rule, schema, root)) {
+        Err(why) => Err(format!("messageExpression compilation failed: {why}")),
+        Ok(Type::Text | Type::Dyn) => Ok(()),
+        Ok(_) => Err("messageExpression must evaluate to a string".to_owned()),
+    }
+}
+
+fn variables<'s>(
+    rule: &ValidationRule,
+    schema: &'s JSONSchemaProps,
+    root: bool,
+) -> [(&'static str, Type<'s>); 2] {
+    let this = match Type::of(schema) {
+        Type::Object(schema) if root => Type::Resource(schema),
+        of => of,
+    };
+    // With optionalOldSelf it is a value that may not be there.
+    let before = if rule.optional_old_self == Some(true) { Type::Dyn } else { this.clone() };
+    [("self", this), ("oldSelf", before)]
 }
 
 /// The rules that a value breaks.
@@ -87,7 +109,7 @@ fn broken(
     path: &str,
 ) -> Option<FieldError> {
     let kind = schema.type_.clone().unwrap_or_else(|| "object".to_owned());
-    let why = match evaluate(&rule.rule, value, old) {
+    let why = match evaluate(rule, &rule.rule, value, old) {
         Ok(Cel::Bool(true)) => return None,
         Ok(Cel::Bool(false)) => message(rule, value, old),
         Ok(_) => format!("rule did not evaluate to a bool: {}", rule.rule),
@@ -106,7 +128,7 @@ fn broken(
 
 fn message(rule: &ValidationRule, value: &Value, old: Option<&Value>) -> String {
     if let Some(expression) = &rule.message_expression
-        && let Ok(Cel::String(text)) = evaluate(expression, value, old)
+        && let Ok(Cel::String(text)) = evaluate(rule, expression, value, old)
         && !text.trim().is_empty()
     {
         return text.to_string();
@@ -115,44 +137,28 @@ fn message(rule: &ValidationRule, value: &Value, old: Option<&Value>) -> String 
     plain.unwrap_or_else(|| format!("failed rule: {}", rule.rule))
 }
 
-fn evaluate(expression: &str, value: &Value, old: Option<&Value>) -> Result<Cel, String> {
-    let program = ENV.compile(expression).map_err(|e| e.to_string())?;
-    let mut context = Context::with_env(ENV.clone());
-    let convert = |v: &Value| cel::to_value(Whole(v)).map_err(|e| e.to_string());
-    context.add_variable_from_value("self", convert(value)?);
-    if let Some(old) = old {
-        context.add_variable_from_value("oldSelf", convert(old)?);
+fn evaluate(
+    rule: &ValidationRule,
+    expression: &str,
+    value: &Value,
+    old: Option<&Value>,
+) -> Result<Cel, String> {
+    let env = cel::env();
+    let program = env.compile(expression).map_err(|e| e.to_string())?;
+    let mut context = Context::with_env(env);
+    context.add_variable_from_value("self", cel::value(value)?);
+    if rule.optional_old_self == Some(true) {
+        context.add_variable_from_value("oldSelf", optional(old)?);
+    } else if let Some(old) = old {
+        context.add_variable_from_value("oldSelf", cel::value(old)?);
     }
     program.execute(&context).map_err(|e| e.to_string())
 }
 
-/// JSON as CEL has it: whole numbers are `int`.
-struct Whole<'a>(&'a Value);
-
-impl Serialize for Whole<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Null => serializer.serialize_unit(),
-            Value::Bool(b) => serializer.serialize_bool(*b),
-            Value::Number(n) => match n.as_i64() {
-                Some(whole) => serializer.serialize_i64(whole),
-                None => serializer.serialize_f64(n.as_f64().unwrap_or(f64::NAN)),
-            },
-            Value::String(s) => serializer.serialize_str(s),
-            Value::Array(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(&Whole(item))?;
-                }
-                list.end()
-            }
-            Value::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                for (key, item) in fields {
-                    map.serialize_entry(key, &Whole(item))?;
-                }
-                map.end()
-            }
-        }
+/// A value that may not be there, as CEL has it.
+fn optional(value: Option<&Value>) -> Result<Cel, String> {
+    match value {
+        Some(value) => cel::evaluate("optional.of(value)", &[("value", value)]),
+        None => cel::evaluate("optional.none()", &[]),
     }
 }

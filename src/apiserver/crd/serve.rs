@@ -119,15 +119,19 @@ impl ApiServer {
         if let Some(selector) = selector {
             status["selector"] = selector.clone();
         }
-        Some(json!({
+        let mut shown = json!({
             "kind": "Scale", "apiVersion": "autoscaling/v1",
             "metadata": {
-                "name": meta.name, "namespace": meta.namespace, "uid": meta.uid,
+                "name": meta.name, "uid": meta.uid,
                 "resourceVersion": meta.resource_version, "creationTimestamp": meta.creation_timestamp,
             },
             "spec": {"replicas": inner.number_at(scale.spec_replicas_path.trim_start_matches('.')).unwrap_or(0)},
             "status": status,
-        }))
+        });
+        if let Some(namespace) = &meta.namespace {
+            shown["metadata"]["namespace"] = json!(namespace);
+        }
+        Some(shown)
     }
 
     /// Sets the replicas of an object whose definition says where they are.

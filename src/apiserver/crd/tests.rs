@@ -349,3 +349,99 @@ fn bodies_of_defined_kinds_name_their_kind() {
     let why = lab.fails(Method::Post, TABS, tab);
     assert!(why.contains("(must be of type CronTab): Object 'Kind' is missing in '{"), "{why}");
 }
+
+#[test]
+fn rules_and_facets_of_a_definition_are_checked() {
+    let mut lab = Lab::new();
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut definition = definition();
+        for version in definition["spec"]["versions"].as_array_mut().unwrap() {
+            change(version);
+        }
+        definition
+    };
+    let spec = "/schema/openAPIV3Schema/properties/spec";
+    let rule = |text: &str| {
+        let rule = json!([{"rule": text}]);
+        with(&|version| version.pointer_mut(spec).unwrap()["x-kubernetes-validations"] = rule.clone())
+    };
+    let place =
+        "spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value:";
+    for (body, expected) in [
+        (
+            rule("self.z > 1"),
+            format!("{place} \"self.z > 1\": compilation failed: ERROR: <input>:1:5: undefined field 'z'\n | self.z > 1\n | ....^"),
+        ),
+        (
+            rule("self.replicas"),
+            format!("{place} \"self.replicas\": cel expression must evaluate to a bool"),
+        ),
+        (
+            rule("self.replicas == 'a'"),
+            "found no matching overload for '_==_' applied to '(int, string)'".to_owned(),
+        ),
+        (
+            with(&|v| v["additionalPrinterColumns"] = json!([{"name": "", "type": "foo", "jsonPath": "x"}])),
+            "spec.additionalPrinterColumns[0].name: Required value, spec.additionalPrinterColumns[0].type: Invalid value: \"foo\": must be one of boolean,date,integer,number,string, spec.additionalPrinterColumns[0].JSONPath: Invalid value: \"x\": must be a simple json path starting with .".to_owned(),
+        ),
+        (
+            with(&|v| v["selectableFields"] = json!([{"jsonPath": ".spec.c"}, {"jsonPath": ".spec"}])),
+            "[spec.selectableFields[0].jsonPath: Invalid value: \".spec.c\": is an invalid path: does not refer to a valid field, spec.selectableFields[1].jsonPath: Invalid value: \".spec\": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.]".to_owned(),
+        ),
+        (
+            with(&|v| v.pointer_mut(spec).unwrap()["properties"]["size"]["uniqueItems"] = json!(true)),
+            "uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic".to_owned(),
+        ),
+        (
+            with(&|v| v["schema"]["openAPIV3Schema"]["properties"]["metadata"] = json!({"type": "object", "properties": {"labels": {"type": "object"}}})),
+            "must not specify anything other than name and generateName, but metadata is implicitly specified".to_owned(),
+        ),
+    ] {
+        let why = lab.fails(Method::Post, CRDS, body);
+        assert!(why.contains(&expected), "{why}");
+    }
+    let mut own = definition();
+    own["metadata"]["name"] = json!("crontabs.x.k8s.io");
+    own["spec"]["group"] = json!("x.k8s.io");
+    let why = lab.fails(Method::Post, CRDS, own);
+    assert!(why.contains("metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation"), "{why}");
+}
+
+#[test]
+fn objects_are_selected_by_the_fields_that_their_definition_names() {
+    let mut lab = Lab::new();
+    let mut body = definition();
+    for version in body["spec"]["versions"].as_array_mut().unwrap() {
+        version["selectableFields"] = json!([{"jsonPath": ".spec.size"}, {"jsonPath": ".spec.replicas"}]);
+    }
+    lab.ok(Method::Post, CRDS, body);
+    for (name, size) in [("a", "small"), ("b", "large")] {
+        lab.ok(Method::Post, TABS, tab(name, json!({"cronSpec": "* * * * *", "size": size, "replicas": 2})));
+    }
+    let mut names = |selector: &str| {
+        let list = lab.send(&Request::get(TABS).param("fieldSelector", selector));
+        let items = list.value()["items"].as_array().cloned();
+        let name = |i: &Value| i["metadata"]["name"].as_str().unwrap().to_owned();
+        let message = || vec![list.value()["message"].as_str().unwrap().to_owned()];
+        items.map_or_else(message, |items| items.iter().map(name).collect::<Vec<String>>())
+    };
+    assert_eq!(names("spec.size=large"), ["b"]);
+    assert_eq!(names("spec.replicas=2,spec.size!=large"), ["a"]);
+    assert_eq!(names("spec.cronSpec=x"), ["field label not supported: spec.cronSpec"]);
+}
+
+#[test]
+fn a_rule_may_ask_whether_there_was_a_value_before() {
+    let mut lab = Lab::new();
+    let mut body = definition();
+    for version in body["spec"]["versions"].as_array_mut().unwrap() {
+        version["schema"]["openAPIV3Schema"]["properties"]["spec"]["x-kubernetes-validations"] = json!([{"rule": "oldSelf.hasValue() || self.replicas == 1", "optionalOldSelf": true, "message": "begins at one"}]);
+    }
+    lab.ok(Method::Post, CRDS, body);
+    let why = lab.fails(Method::Post, TABS, tab("a", json!({"cronSpec": "* * * * *", "replicas": 2})));
+    assert!(why.contains("begins at one"), "{why}");
+    let made = lab.ok(Method::Post, TABS, tab("a", json!({"cronSpec": "* * * * *", "replicas": 1})));
+    let mut changed = made;
+    changed["spec"]["replicas"] = json!(2);
+    lab.ok(Method::Put, &format!("{TABS}/a"), changed);
+}

@@ -1,7 +1,7 @@
 //! Whether a `CustomResourceDefinition` is itself right: names, versions, and a structural schema.
 
-use super::rules;
 use super::structural::{Additional, additional, items};
+use super::{facets, rules};
 use crate::apiserver::FieldError;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
@@ -39,6 +39,7 @@ pub fn definition(new: &CustomResourceDefinition, old: Option<&CustomResourceDef
         errors.push(FieldError::unsupported("spec.scope", &json!(spec.scope), &known));
     }
     labels(new, &mut errors);
+    facets::check(new, old.is_none(), &mut errors);
     versions(new, &mut errors);
     if let Some(old) = old {
         unchanged(new, old, &mut errors);
@@ -142,9 +143,13 @@ fn structural(schema: &JSONSchemaProps, path: &str, errors: &mut Vec<FieldError>
             || inner.x_kubernetes_preserve_unknown_fields == Some(true)
     };
     for (index, rule) in schema.x_kubernetes_validations.iter().flatten().enumerate() {
-        if let Err(why) = rules::compiles(&rule.rule) {
-            let field = format!("{path}.x-kubernetes-validations[{index}].rule");
-            errors.push(FieldError::invalid(field, &json!(rule.rule), format!("compilation failed: {why}")));
+        let field = format!("{path}.x-kubernetes-validations[{index}]");
+        if let Err(why) = rules::compiles(rule, schema, depth == 0) {
+            errors.push(FieldError::invalid(format!("{field}.rule"), &json!(rule.rule), why));
+        }
+        if let Err(why) = rules::message_compiles(rule, schema, depth == 0) {
+            let shown = json!(rule.message_expression);
+            errors.push(FieldError::invalid(format!("{field}.messageExpression"), &shown, why));
         }
     }
     if let Some(pattern) = &schema.pattern
@@ -166,6 +171,10 @@ fn structural(schema: &JSONSchemaProps, path: &str, errors: &mut Vec<FieldError>
     if schema.type_.as_deref() == Some("array") && schema.items.is_none() {
         errors.push(FieldError::required(format!("{path}.items"), "must be specified"));
     }
+    if depth == 0 || schema.x_kubernetes_embedded_resource == Some(true) {
+        facets::metadata(schema, path, errors);
+    }
+    facets::forbidden(schema, path, errors);
     list_keys(schema, path, errors);
     for (name, inner) in schema.properties.iter().flatten() {
         let here = format!("{path}.properties[{name}]");

@@ -2,6 +2,7 @@
 //!
 //! Always holds: idempotent; a value that is given stays as it is. From `pkg/apis/*/v1/defaults.go`.
 
+mod admission;
 mod config;
 mod dynamic;
 mod network;
@@ -70,6 +71,7 @@ pub fn apply(object: &mut Object) {
             Arc::make_mut(o).status.get_or_insert_default();
         }
         Object::Dynamic(o) if dynamic::has_defaults(o) => dynamic::apply(Arc::make_mut(o)),
+        Object::Dynamic(o) if admission::has_defaults(o) => admission::apply(Arc::make_mut(o)),
         _ => {}
     }
 }

@@ -1,13 +1,14 @@
 //! Label and field selectors of a list or watch.
 
 use super::Target;
-use crate::apiserver::{ApiError, Request, convert};
+use crate::apiserver::{ApiError, ApiServer, Request, convert};
 use crate::object::{
     Kind, Object,
     event::{Event, Word},
     meta::MetaExt,
     selector::Selector,
 };
+use serde_json::Value;
 
 /// Which objects a list, a watch or a collection's deletion is about.
 #[derive(Clone, Debug, Default)]
@@ -26,15 +27,34 @@ struct FieldTerm {
     value: String,
 }
 
+impl ApiServer {
+    /// The filter of a request for `target`, which may be of a defined kind.
+    pub(super) fn filter(&self, request: &Request, target: &Target) -> Result<Filter, ApiError> {
+        let fields = match (self.definitions.get(target.kind), target.asked) {
+            (Some(definition), Kind::Dynamic(asked)) => {
+                definition.version(asked).map(|v| v.selectable.as_slice())
+            }
+            _ => None,
+        };
+        Filter::with(request, target, fields)
+    }
+}
+
 impl Filter {
     /// The filter of a request for `target`.
     pub fn of(request: &Request, target: &Target) -> Result<Self, ApiError> {
+        Self::with(request, target, None)
+    }
+
+    /// As [`Filter::of`], of a defined kind whose objects can be selected by these fields too.
+    pub fn with(request: &Request, target: &Target, defined: Option<&[String]>) -> Result<Self, ApiError> {
         let text = request.query_value("labelSelector").unwrap_or("");
         let labels = Selector::parse(text).map_err(ApiError::bad_request)?;
         let fields_text = request.query_value("fieldSelector").unwrap_or("");
         let fields = parse_fields(fields_text)
             .and_then(|fields| in_stored_version(fields, target))
-            .and_then(|fields| match fields.iter().find(|t| !supported(target.kind, &t.field)) {
+            .and_then(|fields| match fields.iter().find(|t| !supported(target.kind, defined, &t.field)) {
+                Some(term) if defined.is_some() => Err(format!("field label not supported: {}", term.field)),
                 Some(term) => Err(not_supported(target.kind, &term.field)),
                 None => Ok(fields),
             })
@@ -122,9 +142,12 @@ fn selectable(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-fn supported(kind: Kind, field: &str) -> bool {
+fn supported(kind: Kind, defined: Option<&[String]>, field: &str) -> bool {
+    let placeless =
+        matches!(kind, Kind::Node | Kind::Namespace) || (defined.is_some() && !kind.info().namespaced);
     field == "metadata.name"
-        || (field == "metadata.namespace" && kind != Kind::Node && kind != Kind::Namespace)
+        || (field == "metadata.namespace" && !placeless)
+        || defined.is_some_and(|all| all.iter().any(|f| f == field))
         || selectable(kind).contains(&field)
 }
 
@@ -167,6 +190,11 @@ fn field(object: &Object, path: &str) -> String {
         (_, Object::ReplicationController(rc)) => rc.status.as_ref().map_or(0, |s| s.replicas).to_string(),
         (_, Object::Job(job)) => job.status.as_ref().and_then(|s| s.succeeded).unwrap_or(0).to_string(),
         (_, Object::Event(event)) => event_field(event, path),
+        (_, Object::Dynamic(o)) => match o.at(path) {
+            Some(Value::String(text)) => text.clone(),
+            Some(plain @ (Value::Bool(_) | Value::Number(_))) => plain.to_string(),
+            _ => String::new(),
+        },
         _ => String::new(),
     }
 }

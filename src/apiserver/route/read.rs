@@ -49,7 +49,7 @@ impl ApiServer {
 
     /// A collection, with `limit` and `continue`.
     pub(super) fn list(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
-        let filter = Filter::of(request, target)?;
+        let filter = self.filter(request, target)?;
         let options = ListOptions::of(request, false)?;
         let newest = self.store.revision();
         let (from, after) = match options.following {

@@ -3,6 +3,7 @@
 //! Always holds: what is right costs no allocation: a path becomes text only when something is wrong. From
 //! `pkg/apis/*/validation`.
 
+mod admission;
 mod autoscaler;
 mod classes;
 mod config;
@@ -234,6 +235,7 @@ fn spec(object: &Object, errors: &mut Errors) {
         Object::EndpointSlice(o) => classes::slice(o, errors),
         Object::Event(o) => event::event(o, errors),
         Object::Dynamic(o) if o.kind.info().group == flow_control::GROUP => flow::check(o, errors),
+        Object::Dynamic(o) if o.kind.info().group == admission::GROUP => admission::check(o, errors),
         Object::PodTemplate(o) => {
             if let Some(template) = &o.template {
                 pod::template(template, Path::new("template"), errors);

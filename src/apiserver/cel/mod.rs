@@ -2,6 +2,10 @@
 //!
 //! Always holds: whole numbers of JSON are CEL's `int`.
 
+mod check;
+
+pub use check::{Type, check};
+
 use cel::{Context, Env, Value, extensions};
 use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
 use serde_json::Value as Json;
@@ -17,6 +21,19 @@ pub fn env() -> Arc<Env> {
         Arc::new(env)
     });
     ENV.clone()
+}
+
+/// Whether an expression can be read.
+///
+/// # Errors
+/// Why not, in CEL's words.
+pub fn syntax(expression: &str) -> Result<(), String> {
+    env().compile(expression).map(drop).map_err(|errors| shown(&errors.to_string()))
+}
+
+/// Mistakes as the server shows them: the line and the place under it are set in.
+fn shown(errors: &str) -> String {
+    errors.replace("\n| ", "\n | ")
 }
 
 /// The value of an expression over these variables.
