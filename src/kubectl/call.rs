@@ -76,7 +76,7 @@ impl Call {
 
     /// Sends a request; warnings are printed.
     pub async fn send(&self, request: Request) -> Response {
-        if let Err(failure) = super::connect::ready(self).await {
+        if let Err(failure) = self.impersonates_somebody().and(super::connect::ready(self).await) {
             let (text, _) = failure.report();
             return Response { status: 0, warnings: Vec::new(), body: crate::apiserver::Body::Text(text) };
         }
@@ -87,6 +87,17 @@ impl Call {
             self.warn(warning);
         }
         response
+    }
+
+    /// Refuses groups or a uid without a user that has them.
+    fn impersonates_somebody(&self) -> Outcome<()> {
+        match self.impersonation() {
+            Some(named) if named.user.is_empty() => Err(Failure::Message(
+                "requesting uid, groups or user-extra for kubernetes-admin without impersonating a user"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Whom `--as` and its companions name.

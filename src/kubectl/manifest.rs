@@ -28,6 +28,22 @@ pub enum Validation {
     Off,
 }
 
+impl Validation {
+    /// What `--validate` says.
+    ///
+    /// # Errors
+    /// When it says nothing known.
+    pub fn of(call: &Call) -> Outcome<Self> {
+        match call.flags.text("validate") {
+            "" | "strict" | "true" | "1" | "t" | "T" | "TRUE" | "True" => Ok(Self::Strict),
+            "warn" | "ignore" | "false" | "0" | "f" | "F" | "FALSE" | "False" => Ok(Self::Off),
+            other => Err(Failure::new(format!(
+                "invalid - validate option {other:?}; must be one of: strict (or true), warn, ignore (or false)"
+            ))),
+        }
+    }
+}
+
 /// Reads every object that `--filename` and `--kustomize` name, Lists taken apart.
 ///
 /// # Errors

@@ -45,8 +45,7 @@ async fn run(call: Call) -> Outcome<()> {
         return Err("must specify one of -f and -k".into());
     }
     let dry_run = DryRun::of(&call)?;
-    let strict = matches!(call.flags.text("validate"), "strict" | "true");
-    let validation = if strict { Validation::Strict } else { Validation::Off };
+    let validation = Validation::of(&call)?;
     let selection = resource::select_validated(&call, call.args(), Bare::Refuse, validation).await?;
     let force = call.flags.bool("force");
     let mut failures = Vec::new();

@@ -111,6 +111,8 @@ pub struct Selection {
     pub targets: Vec<Target>,
     /// Whether the command line named exactly one object (`IsSingleItemImplied`).
     pub single: bool,
+    /// Objects of files that no kind of the cluster fits, for commands that go on with the others.
+    pub unknown: Vec<Failure>,
 }
 
 /// Reads the command's arguments and its `-f`, `-l`, `--field-selector`, `--all`, `-A` flags as far as it has them.
@@ -249,7 +251,7 @@ async fn by_selector(call: &Call, words: &Words) -> Outcome<Selection> {
         let (selector, fields) = (flags.text("selector").to_owned(), flags.text("field-selector").to_owned());
         targets.push(Target::List { mapping, namespace, selector, fields });
     }
-    Ok(Selection { targets, single: false })
+    Ok(Selection { targets, single: false, unknown: Vec::new() })
 }
 
 fn all_namespaces(call: &Call) -> bool {
@@ -270,7 +272,7 @@ async fn by_tuple(call: &Call, words: &Words) -> Outcome<Selection> {
     for (kind, name) in &words.tuples {
         targets.push(named(call, mapper.find(kind)?.clone(), name)?);
     }
-    Ok(Selection { single: targets.len() == 1, targets })
+    Ok(Selection { single: targets.len() == 1, targets, unknown: Vec::new() })
 }
 
 async fn by_name(call: &Call, words: &Words) -> Outcome<Selection> {
@@ -282,7 +284,7 @@ async fn by_name(call: &Call, words: &Words) -> Outcome<Selection> {
     for name in &words.names {
         targets.push(named(call, mapping.clone(), name)?);
     }
-    Ok(Selection { single: targets.len() == 1, targets })
+    Ok(Selection { single: targets.len() == 1, targets, unknown: Vec::new() })
 }
 
 async fn by_path(call: &Call, words: &Words, validation: Validation) -> Outcome<Selection> {
@@ -294,14 +296,15 @@ async fn by_path(call: &Call, words: &Words, validation: Validation) -> Outcome<
     let manifests = manifest::read(call, validation).await?;
     let local = call.flags.has("local") && call.flags.bool("local");
     let mapper = if local { local_mapper(&manifests) } else { call.mapper().await? };
-    let mut targets = Vec::new();
+    let (mut targets, mut unknown) = (Vec::new(), Vec::new());
+    let goes_on = ["apply", "create"].contains(&call.command.name);
     for manifest in manifests {
         let text = |v: &Value| v.as_str().unwrap_or("").to_owned();
         let (version, kind) = (text(&manifest.object["apiVersion"]), text(&manifest.object["kind"]));
         let metadata = &manifest.object["metadata"];
         let (name, own) = (text(&metadata["name"]), text(&metadata["namespace"]));
         let Some(mapping) = mapper.of_kind(&version, &kind).cloned() else {
-            return Err(Failure::new(format!(
+            let failure = Failure::new(format!(
                 "resource mapping not found for name: {} namespace: {} from {}: no matches for kind {} in version \
                  {}\nensure CRDs are installed first",
                 quote(&name),
@@ -309,7 +312,12 @@ async fn by_path(call: &Call, words: &Words, validation: Validation) -> Outcome<
                 quote(&manifest.source),
                 quote(&kind),
                 quote(&version),
-            )));
+            ));
+            if !goes_on {
+                return Err(failure);
+            }
+            unknown.push(failure);
+            continue;
         };
         let namespace = if local { own } else { namespace_of(call, &mapping, &own, &manifest.source)? };
         let mut object = manifest.object;
@@ -322,10 +330,13 @@ async fn by_path(call: &Call, words: &Words, validation: Validation) -> Outcome<
         let (source, document) = (manifest.source, manifest.document);
         targets.push(Target::Manifest(Box::new(Info { mapping, namespace, name, object, source, document })));
     }
-    if targets.is_empty() && ["apply", "create", "replace", "diff", "scale"].contains(&call.command.name) {
+    if targets.is_empty()
+        && unknown.is_empty()
+        && ["apply", "create", "replace", "diff", "scale"].contains(&call.command.name)
+    {
         return Err(Failure::new("no objects passed to ".to_owned() + call.command.name));
     }
-    Ok(Selection { single: targets.len() == 1, targets })
+    Ok(Selection { single: targets.len() == 1, targets, unknown })
 }
 
 /// For `--local`: no server says which resources there are, so each kind is taken as it is.

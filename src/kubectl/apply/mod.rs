@@ -59,6 +59,19 @@ pub static COMMAND: Command = Command {
     ..Command::NEW
 };
 
+/// What kubectl says of fields that others manage.
+const RESOLVE: &str = "Please review the fields above--they currently have other managers. Here
+are the ways you can resolve this warning:
+* If you intend to manage all of these fields, please re-run the apply
+  command with the `--force-conflicts` flag.
+* If you do not intend to manage all of the fields, please edit your
+  manifest to remove references to the fields that should keep their
+  current managers.
+* You may co-own fields by updating your manifest to match the existing
+  value; in this case, you'll become the manager if the other manager(s)
+  stop managing the field (remove it from their configuration).
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
+
 async fn run(call: Call) -> Outcome<()> {
     let flags = &call.flags;
     if !call.args().is_empty() {
@@ -72,11 +85,10 @@ async fn run(call: Call) -> Outcome<()> {
     }
     let dry_run = DryRun::of(&call)?;
     check(&call, dry_run)?;
-    let strict = matches!(flags.text("validate"), "strict" | "true");
-    let validation = if strict { Validation::Strict } else { Validation::Off };
+    let validation = Validation::of(&call)?;
     let selection = resource::select_validated(&call, &[], Bare::Refuse, validation).await?;
     let wanted = Selector::parse(flags.text("selector")).map_err(Failure::new)?;
-    let mut failures = Vec::new();
+    let mut failures = selection.unknown;
     let mut applied: Vec<Info> = Vec::new();
     let mut shown = Vec::new();
     for target in selection.targets {
@@ -95,7 +107,7 @@ async fn run(call: Call) -> Outcome<()> {
             Err(failure) => failures.push(failure),
         }
     }
-    if applied.is_empty() {
+    if applied.is_empty() && failures.is_empty() {
         return Err("no objects passed to apply".into());
     }
     show(&call, shown)?;
@@ -242,8 +254,18 @@ async fn server_side(call: &Call, info: &Info, dry_run: DryRun) -> Outcome<Optio
         .param("fieldValidation", "Strict")
         .param("force", if call.flags.bool("force-conflicts") { "true" } else { "false" });
     "application/apply-patch+yaml".clone_into(&mut request.content_type);
-    let answer = call.request(dry_run.mark(request)).await?;
+    let answer = call.request(dry_run.mark(request)).await.map_err(advised)?;
     print(call, &answer, "serverside-applied", dry_run)
+}
+
+/// A conflict of fields with kubectl's advice on how to resolve it.
+fn advised(failure: Failure) -> Failure {
+    match failure {
+        Failure::Status(status) if status["reason"] == "Conflict" => {
+            Failure::Message(format!("{}\n{RESOLVE}", status["message"].as_str().unwrap_or("")))
+        }
+        other => other,
+    }
 }
 
 /// `Resource: "apps/v1, Resource=deployments", …`, as messages describe what a patch was for.

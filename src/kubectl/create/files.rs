@@ -21,11 +21,10 @@ pub async fn run(call: Call) -> Outcome<()> {
         return Err(call.usage(format!("Unexpected args: [{}]", call.args().join(" "))));
     }
     let dry_run = DryRun::of(&call)?;
-    let strict = matches!(call.flags.text("validate"), "strict" | "true");
-    let validation = if strict { Validation::Strict } else { Validation::Off };
+    let validation = Validation::of(&call)?;
     let selection = resource::select_validated(&call, &[], Bare::Refuse, validation).await?;
     let wanted = Selector::parse(call.flags.text("selector")).map_err(Failure::new)?;
-    let mut failures = Vec::new();
+    let mut failures = selection.unknown;
     for target in selection.targets {
         let Target::Manifest(info) = target else { continue };
         if !selected(&wanted, &info.object) {

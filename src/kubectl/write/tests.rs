@@ -182,3 +182,39 @@ spec:
             .starts_with("error: can not perform 'use' on 'pods' in group ''")
     );
 }
+
+#[test]
+fn what_fits_of_several_objects_is_applied() {
+    let lab = lab();
+    let map = |name: &str| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}");
+    let bogus = "{apiVersion: v1, kind: Bogus, metadata: {name: b}}";
+    let text = format!("{}\n---\n{bogus}\n---\n{}", map("m1"), map("m2"));
+    let missing = "resource mapping not found for name: \"b\" namespace: \"\" from \"STDIN\": no matches for kind \"Bogus\" in version \"v1\"\nensure CRDs are installed first\n";
+    let printed = lab.run_with("apply -f -", &text);
+    assert_eq!(printed, format!("error: {missing}configmap/m1 created\nconfigmap/m2 created\n[exit 1]\n"));
+    let printed = lab.run_with("create -f -", &format!("{}\n---\n{bogus}", map("m3")));
+    assert_eq!(printed, format!("error: {missing}configmap/m3 created\n[exit 1]\n"));
+}
+
+#[test]
+fn conflicts_come_with_advice_and_flags_are_read() {
+    let lab = lab();
+    let map = |value: &str| {
+        format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}, data: {{a: {value}}}}}")
+    };
+    assert_eq!(lab.run_with("apply --server-side -f -", &map("x")), "configmap/c serverside-applied\n");
+    let printed = lab.run_with("apply --server-side --field-manager=other -f -", &map("z"));
+    assert!(
+        printed.starts_with("error: Apply failed with 1 conflict: conflict with \"kubectl\": .data.a\nPlease review the fields above--they currently have other managers. Here\n"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("server-side-apply/#conflicts\n[exit 1]\n"), "{printed}");
+    assert_eq!(
+        lab.run_with("create --validate=bad -f -", &map("x")),
+        "error: invalid - validate option \"bad\"; must be one of: strict (or true), warn, ignore (or false)\n[exit 1]\n"
+    );
+    assert_eq!(
+        lab.run("get pods --as-uid=x"),
+        "error: requesting uid, groups or user-extra for kubernetes-admin without impersonating a user\n[exit 1]\n"
+    );
+}
