@@ -1,7 +1,7 @@
 //! What the server says of itself: groups, versions, resources, `/version`, health and `OpenAPI`.
 
 use super::crd::Definitions;
-use super::{Accept, Body, Request, Response, openapi};
+use super::{Accept, Request, Response, health, openapi};
 use crate::object::{KindInfo, KindTable};
 use serde_json::{Value, json};
 
@@ -42,9 +42,7 @@ pub fn serve(request: &Request, kinds: &KindTable, definitions: &Definitions) ->
         ([], _) => {
             json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]})
         }
-        (["healthz" | "livez" | "readyz", ..], _) => {
-            return Some(Response { status: 200, warnings: Vec::new(), body: Body::Text("ok".to_owned()) });
-        }
+        (["healthz" | "livez" | "readyz", ..], _) => return health::serve(request),
         (["version"], _) => version(),
         (["api"], Accept::Discovery(version)) => served.aggregated(version, str::is_empty),
         (["apis"], Accept::Discovery(version)) => served.aggregated(version, |g| !g.is_empty()),
@@ -145,7 +143,7 @@ impl<'a> Served<'a> {
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();
-            let mut metadata = json!({"creationTimestamp": null});
+            let mut metadata = json!({});
             if !name.is_empty() {
                 metadata["name"] = json!(name);
             }

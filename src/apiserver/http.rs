@@ -127,6 +127,11 @@ impl Request {
         self
     }
 
+    /// Whether a parameter says yes: whatever it says but `0` and `false`.
+    pub fn flag(&self, key: &str) -> bool {
+        self.query_value(key).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
     /// The first value of a query parameter.
     pub fn query_value(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())

@@ -20,6 +20,7 @@ pub mod defaults;
 pub mod discovery;
 pub mod error;
 pub mod flow_control;
+pub mod health;
 pub mod http;
 pub mod openapi;
 pub mod patch;
@@ -124,6 +125,7 @@ impl ApiServer {
         self.check_not_going(kind)?;
         self.prepare_meta(&mut object);
         self.avoid_taken_name(&mut object);
+        self.merge_owners(&mut object);
         strategy::prepare_create(&mut object);
         certificates::prepare_create(&mut object, origin);
         defaults::apply(&mut object);
@@ -187,6 +189,7 @@ impl ApiServer {
         }
         route::keep_other_part(&mut object, &old, part);
         keep_server_fields(&mut object, &old);
+        self.merge_owners(&mut object);
         if part == Part::Spec {
             strategy::prepare_update(&mut object, &old, part);
             defaults::apply(&mut object);
@@ -359,6 +362,30 @@ impl ApiServer {
     }
 
     /// Name, uid, creation time and generation of a new object.
+    /// Keeps each owner once, and says so when one was there twice.
+    fn merge_owners(&mut self, object: &mut Object) {
+        let owners = object.meta().owner_references.as_deref().unwrap_or_default();
+        let again = |at: usize| owners[..at].contains(&owners[at]);
+        let mut twice: Vec<String> =
+            (1..owners.len()).filter(|at| again(*at)).map(|at| owners[at].uid.clone()).collect();
+        if twice.is_empty() {
+            return;
+        }
+        twice.sort();
+        twice.dedup();
+        self.told.push(format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            twice.join(", ")
+        ));
+        let mut kept = Vec::new();
+        for owner in object.meta_mut().owner_references.take().unwrap_or_default() {
+            if !kept.contains(&owner) {
+                kept.push(owner);
+            }
+        }
+        object.meta_mut().owner_references = Some(kept);
+    }
+
     fn prepare_meta(&mut self, object: &mut Object) {
         let namespaced = object.kind().info().namespaced;
         let generation = strategy::has_generation(object.kind());

@@ -25,9 +25,11 @@ pub fn has_generation(kind: Kind) -> bool {
             | Kind::CustomResourceDefinition
             | Kind::EndpointSlice
             | Kind::PriorityClass
+            | Kind::IngressClass
             | Kind::Pod
     ) || is_defined(kind)
-        || matches!(kind, Kind::Dynamic(k) if COUNTED_GROUPS.contains(&k.info().group))
+        || matches!(kind, Kind::Dynamic(k) if COUNTED_GROUPS.contains(&k.info().group)
+            || matches!(k.info().kind, "ResourceSlice" | "DeviceClass"))
 }
 
 /// The groups of kinds without a type that count generations.

@@ -23,7 +23,7 @@ pub fn serve(cluster: &Cluster, request: &Request) -> Option<Response> {
     if !aggregation::is_available(service) {
         return Some(Response::error(&unavailable(resource)));
     }
-    let watching = matches!(request.query_value("watch"), Some("true" | "1" | ""));
+    let watching = request.flag("watch");
     if request.method != Method::Get || watching {
         let why = "the server does not allow this method on the requested resource";
         return Some(Response::error(&ApiError::new(405, "MethodNotAllowed", why)));

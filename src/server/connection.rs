@@ -92,7 +92,8 @@ async fn handle(door: Door, identity: Identity, http: hyper::Request<Incoming>) 
         user.name.as_ref().clone_into(&mut seen.user);
         let agreed = agreed.clone()?;
         let mut request = request::read(&parts, &mut body, agreed).await?;
-        request.agent.clone_from(&seen.agent);
+        // Who does not say what it is manages fields under this name.
+        request.agent = if seen.agent.is_empty() { "unknown".to_owned() } else { seen.agent.clone() };
         if watch::is_watch(&request) {
             "WATCH".clone_into(&mut seen.verb);
         }

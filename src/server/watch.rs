@@ -20,8 +20,7 @@ use tokio::sync::mpsc;
 
 /// Whether a request asks for a watch.
 pub fn is_watch(request: &Request) -> bool {
-    request.method == crate::apiserver::Method::Get
-        && matches!(request.query_value("watch"), Some("true" | "1" | ""))
+    request.method == crate::apiserver::Method::Get && request.flag("watch")
 }
 
 /// Begins a watch whose first batch was answered.

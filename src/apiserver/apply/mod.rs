@@ -205,7 +205,7 @@ impl ApiServer {
             .map(|e| (e.clone(), e.fields.intersection(&change(e).taken())))
             .filter(|(_, fields)| !fields.is_empty())
             .collect();
-        let forced = matches!(request.query_value("force"), Some("true" | "1"));
+        let forced = request.flag("force");
         if !conflicts.is_empty() && !forced && !Self::was_applied(&before, &conflicts, writer, place) {
             return Err(conflict(&conflicts));
         }

@@ -52,7 +52,7 @@ impl<'a> Attributes<'a> {
             Method::Delete if name.is_empty() => "deletecollection",
             Method::Delete => "delete",
             Method::Get => {
-                let asked = matches!(request.query_value("watch"), Some("true" | "1"));
+                let asked = request.flag("watch");
                 let one = name.is_empty().then(|| named_by_selector(request)).flatten();
                 let verb = match (asked, name.is_empty()) {
                     (true, _) => "watch",

@@ -29,7 +29,7 @@ pub fn serve(api: &ApiServer, request: &Request, user: &User) -> Option<Result<R
         }
         (AUTHORIZATION, "selfsubjectrulesreviews") => ("SelfSubjectRulesReview", rules(api, user, body)),
         (AUTHENTICATION, "selfsubjectreviews") => ("SelfSubjectReview", Ok(json!({"userInfo": info(user)}))),
-        (AUTHENTICATION, "tokenreviews") => ("TokenReview", Ok(token_review(api, body))),
+        (AUTHENTICATION, "tokenreviews") => ("TokenReview", token_review(api, body)),
         _ => return None,
     };
     let answer = |status: Value| {
@@ -70,6 +70,22 @@ fn access(api: &ApiServer, user: &User, body: &Value, kind: &str) -> Result<Valu
     let refuse = |field: &str, value: &Value, why: &str| {
         Err(ApiError::invalid_of((AUTHORIZATION, kind), "", vec![FieldError::invalid(field, value, why)]))
     };
+    let local = kind == "LocalSubjectAccessReview";
+    let metadata = body["metadata"].as_object().into_iter().flatten();
+    let given = metadata.filter(|(key, value)| {
+        let empty =
+            value.is_null() || *value == "" || matches!(key.as_str(), "creationTimestamp" | "managedFields");
+        !(empty || local && key.as_str() == "namespace")
+    });
+    if given.count() > 0 {
+        let why = if local { "must be empty except for namespace" } else { "must be empty" };
+        return refuse("metadata", &body["metadata"], why);
+    }
+    let fields = &resource["fieldSelector"];
+    if fields["rawSelector"].as_str().is_some_and(|s| !s.is_empty()) && fields["requirements"].is_array() {
+        let why = "may not specified at the same time as requirements";
+        return refuse("spec.resourceAttributes.fieldSelector.rawSelector", &fields["rawSelector"], why);
+    }
     let text = |of: &'_ Value, key: &str| -> String { of[key].as_str().unwrap_or("").to_owned() };
     let decision = match (resource.is_object(), path.is_object()) {
         (true, true) => {
@@ -171,17 +187,20 @@ fn rules(api: &ApiServer, user: &User, body: &Value) -> Result<Value, ApiError> 
     Ok(status)
 }
 
-fn token_review(api: &ApiServer, body: &Value) -> Value {
+fn token_review(api: &ApiServer, body: &Value) -> Result<Value, ApiError> {
     let spec = &body["spec"];
     let text = spec["token"].as_str().unwrap_or("");
+    if text.is_empty() {
+        return Err(ApiError::bad_request("token is required for TokenReview in authentication"));
+    }
     let listed = spec["audiences"].as_array().into_iter().flatten();
     let asked: Vec<&str> = listed.filter_map(Value::as_str).collect();
     let audiences = if asked.is_empty() { vec![token::AUDIENCE] } else { asked };
     if let Some(user) = api.static_tokens.get(text) {
-        return json!({"authenticated": true, "user": info(user), "audiences": audiences});
+        return Ok(json!({"authenticated": true, "user": info(user), "audiences": audiences}));
     }
-    match token::verify(api, text, &audiences) {
+    Ok(match token::verify(api, text, &audiences) {
         Ok(good) => json!({"authenticated": true, "user": info(&good.user), "audiences": good.audiences}),
         Err(why) => json!({"user": {}, "error": why}),
-    }
+    })
 }

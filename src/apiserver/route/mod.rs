@@ -8,6 +8,7 @@ mod component_status;
 mod encode;
 mod filter;
 mod list_options;
+mod options;
 mod read;
 mod subresource;
 mod target;
@@ -70,7 +71,7 @@ impl ApiServer {
         let Some(target) = Target::parse(self.store.kinds(), &request.path) else {
             return Err(ApiError::no_such_path());
         };
-        check_dry_run(request)?;
+        options::check(request)?;
         let asked = if let Kind::Dynamic(kind) = target.asked { Some(kind) } else { None };
         let origin = &Origin { asked, ..origin.clone() };
         if component_status::is(target.kind) {
@@ -96,7 +97,7 @@ impl ApiServer {
         target: &Target,
         origin: &Origin,
     ) -> Result<Response, ApiError> {
-        let watching = matches!(request.query_value("watch"), Some("true" | "1" | ""));
+        let watching = request.flag("watch");
         if request.method != Method::Get && target.is_across_namespaces() {
             // Only reading is routed across namespaces; of defined kinds not even the path is known otherwise.
             let defined = matches!(target.kind, Kind::Dynamic(_));
@@ -132,16 +133,6 @@ fn check_text(request: &Request, target: &Target) -> Result<(), ApiError> {
 /// 405.
 fn method_not_allowed() -> ApiError {
     ApiError::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
-}
-
-fn check_dry_run(request: &Request) -> Result<(), ApiError> {
-    match request.query.iter().find(|(k, v)| k == "dryRun" && v != "All") {
-        None => Ok(()),
-        Some((_, value)) => {
-            let message = format!("dryRun: Unsupported value: \"{value}\": supported values: \"All\"");
-            Err(ApiError::new(422, "Invalid", format!("options.meta.k8s.io \"\" is invalid: {message}")))
-        }
-    }
 }
 
 /// The object in the form that the request wants.

@@ -540,3 +540,47 @@ fn ephemeral_containers_are_validated_and_stay() {
     let changed = lab.patch(&path, "strategic-merge-patch", with(json!({"name": "debug", "image": "other"})));
     assert!(message(&changed).1.contains("existing ephemeral containers \"debug\" may not be changed\n"));
 }
+
+#[test]
+fn owners_are_kept_once() {
+    let mut lab = Lab::new();
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": "u"});
+    let body = json!({"metadata": {"name": "a", "ownerReferences": [owner, owner]}});
+    let made = lab.send(&Request::with_body(Method::Post, "/api/v1/namespaces/default/configmaps", body));
+    assert_eq!(made.value()["metadata"]["ownerReferences"].as_array().unwrap().len(), 1);
+    assert!(made.warnings[0].ends_with("duplicate UID(s) observed: u"), "{:?}", made.warnings);
+}
+
+#[test]
+fn any_word_but_no_asks_for_a_watch() {
+    let mut lab = Lab::new();
+    for (word, kind) in
+        [("x", "WatchBatch"), ("TRUE", "WatchBatch"), ("", "WatchBatch"), ("False", "PodList")]
+    {
+        let answer = lab.send(&Request::get(PODS).param("watch", word));
+        assert_eq!(answer.value()["kind"], kind, "{word}");
+    }
+}
+
+#[test]
+fn some_deletions_answer_with_the_object_and_some_kinds_count_generations() {
+    let mut lab = Lab::new();
+    let classes = "/apis/storage.k8s.io/v1/storageclasses";
+    lab.ok(Method::Post, classes, json!({"metadata": {"name": "a"}, "provisioner": "x.io/y"}));
+    assert_eq!(lab.ok(Method::Delete, &format!("{classes}/a"), Value::Null)["kind"], "StorageClass");
+    let classes = "/apis/networking.k8s.io/v1/ingressclasses";
+    let made =
+        lab.ok(Method::Post, classes, json!({"metadata": {"name": "a"}, "spec": {"controller": "x.io/y"}}));
+    assert_eq!(made["metadata"]["generation"], 1);
+    let reviews = "/apis/authentication.k8s.io/v1/tokenreviews";
+    let refused = lab.fails(Method::Post, reviews, json!({"spec": {}}));
+    assert_eq!(refused, (400, "token is required for TokenReview in authentication".to_owned()));
+    let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+    let body = json!({"metadata": {"name": "x"}, "spec": {"resourceAttributes": {"verb": "get", "resource": "pods"}}});
+    let (code, why) = lab.fails(Method::Post, reviews, body);
+    assert_eq!(
+        (code, why.ends_with("metadata: Invalid value: {\"name\":\"x\"}: must be empty")),
+        (422, true),
+        "{why}"
+    );
+}

@@ -89,7 +89,7 @@ impl ApiServer {
 
     /// The finite batch of watch events since `resourceVersion`; without one, everything there is as `ADDED`.
     pub(super) fn watch(&self, request: &Request, target: &Target) -> Result<Response, ApiError> {
-        let filter = Filter::of(request, target)?;
+        let filter = self.filter(request, target)?;
         let options = ListOptions::of(request, true)?;
         let most = if request.streamed { BATCH } else { usize::MAX };
         let newest = self.store.revision();
@@ -132,8 +132,7 @@ impl ApiServer {
     /// An event that tells no more than how far the watch has come.
     fn bookmark(&self, target: &Target, ends_initial: bool) -> Value {
         let info = target.asked.info();
-        let mut metadata =
-            json!({"resourceVersion": self.store.revision().to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": self.store.revision().to_string()});
         if ends_initial {
             metadata["annotations"] = json!({INITIAL_END: "true"});
         }

@@ -1,6 +1,6 @@
 //! create, update, patch, delete and deletecollection.
 
-use super::{Filter, Target, respond};
+use super::{Target, respond};
 use crate::apiserver::decode::Decoded;
 use crate::apiserver::patch::PatchType;
 use crate::apiserver::strict::Reading;
@@ -160,10 +160,6 @@ impl ApiServer {
         if request.content_type.starts_with("application/apply-patch") {
             return self.apply(request, target, origin);
         }
-        if request.query_value("force").is_some() {
-            let cause = FieldError::forbidden("force", "may not be specified for non-apply patch");
-            return Err(invalid_options("PatchOptions", cause));
-        }
         let old = self.find_target(target)?.clone();
         let shown = self.show(target.asked, &old);
         let mut patched = patch::apply(target.asked, &shown, body, &request.content_type)?;
@@ -192,10 +188,6 @@ impl ApiServer {
 
     /// Server-side apply.
     fn apply(&mut self, request: &Request, target: &Target, origin: &Origin) -> Result<Response, ApiError> {
-        if request.query_value("fieldManager").is_none_or(str::is_empty) {
-            let cause = FieldError::required("fieldManager", "is required for apply patch");
-            return Err(invalid_options("PatchOptions", cause));
-        }
         let key = target.key().ok_or_else(ApiError::no_such_path)?;
         let subresource = target.subresource.as_deref();
         let writer = apply::writer(request, target.asked, subresource, origin, self.now);
@@ -240,7 +232,6 @@ impl ApiServer {
     ) -> Result<Response, ApiError> {
         let key = target.key().ok_or_else(ApiError::no_such_path)?;
         let stored = self.find_target(target)?;
-        check_delete_options(request)?;
         let options = delete_options(request);
         check_preconditions(request, stored)?;
         let deleted = self.delete(&key, &options, origin)?;
@@ -254,6 +245,9 @@ impl ApiServer {
                 | Kind::PersistentVolumeClaim
                 | Kind::ResourceQuota
                 | Kind::PodTemplate
+                | Kind::StorageClass
+                | Kind::VolumeAttachment
+                | Kind::CustomResourceDefinition
         );
         if stays || shown || options.dry_run {
             return Ok(Response::ok(respond(self, request, target.asked, &deleted)));
@@ -271,8 +265,7 @@ impl ApiServer {
         if matches!(target.kind, Kind::Namespace | Kind::Service) && target.namespace.is_empty() {
             return Err(super::method_not_allowed());
         }
-        let filter = Filter::of(request, target)?;
-        check_delete_options(request)?;
+        let filter = self.filter(request, target)?;
         let options = delete_options(request);
         let mut items = Vec::new();
         for object in self.select(target, &filter) {
@@ -340,32 +333,6 @@ fn check_name(object: &Object, target: &Target) -> Result<(), ApiError> {
     )))
 }
 
-/// Refuses options of a deletion that contradict each other or that do not exist.
-fn check_delete_options(request: &Request) -> Result<(), ApiError> {
-    let body = request.body.as_ref().unwrap_or(&Value::Null);
-    let policy = body["propagationPolicy"].as_str().or_else(|| request.query_value("propagationPolicy"));
-    let orphan = body["orphanDependents"].is_boolean() || request.query_value("orphanDependents").is_some();
-    let cause = match policy {
-        Some(policy) if orphan => {
-            let why = "orphanDependents and deletionPropagation cannot be both set";
-            FieldError::invalid("propagationPolicy", &json!(policy), why)
-        }
-        Some("Foreground" | "Background" | "Orphan") | None => return Ok(()),
-        Some(other) => {
-            let known = ["Foreground", "Background", "Orphan", "nil"];
-            FieldError::unsupported("propagationPolicy", &json!(other), &known)
-        }
-    };
-    Err(invalid_options("DeleteOptions", cause))
-}
-
-/// 422 about the options of a request.
-fn invalid_options(kind: &'static str, cause: FieldError) -> ApiError {
-    let message = format!("{kind}.meta.k8s.io \"\" is invalid: {}: {}", cause.field, cause.message);
-    let error = ApiError::new(422, "Invalid", message);
-    ApiError { group: "meta.k8s.io".into(), kind: kind.into(), causes: vec![cause], ..error }
-}
-
 /// The options of the query or the body (`DeleteOptions`).
 pub(super) fn delete_options(request: &Request) -> DeleteOptions {
     let body = request.body.as_ref().unwrap_or(&Value::Null);
@@ -377,7 +344,7 @@ pub(super) fn delete_options(request: &Request) -> DeleteOptions {
         Some("Foreground") => Propagation::Foreground,
         Some("Orphan") => Propagation::Orphan,
         _ if body["orphanDependents"] == true => Propagation::Orphan,
-        _ if matches!(request.query_value("orphanDependents"), Some("true" | "1")) => Propagation::Orphan,
+        _ if request.flag("orphanDependents") => Propagation::Orphan,
         _ => Propagation::Background,
     };
     let uid = body["preconditions"]["uid"].as_str().map(str::to_owned);

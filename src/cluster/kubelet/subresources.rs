@@ -4,7 +4,7 @@
 use super::run::{ContainerRun, Stage, index_of, spec_of};
 use super::streams::{self, Follow, Stream, Tail};
 use super::{Place, address, place_of, run_of};
-use crate::apiserver::{ApiError, Body, Request, Response, User};
+use crate::apiserver::{ApiError, Body, FieldError, Request, Response, User};
 use crate::cluster::Cluster;
 use crate::cluster::workload::process::{self, Sink};
 use crate::cluster::workload::rootfs::Spot;
@@ -101,6 +101,7 @@ fn logs(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<B
     let run = run_of(cluster, &node, name).ok_or_else(|| ApiError::not_found(Kind::Pod, name.name()))?;
     let container = run.containers.get(index).ok_or_else(ApiError::no_such_path)?;
     check_logs(container, &container_name, pod.name_str(), previous, &pod)?;
+    check_log_options(request, pod.name_str())?;
     let number = |key: &str| request.query_value(key).and_then(|v| v.parse::<u64>().ok());
     let since = number("sinceSeconds")
         .map(|s| SimTime(cluster.now().0.saturating_sub(s.saturating_mul(crate::object::SECOND))));
@@ -126,6 +127,29 @@ fn logs(cluster: &mut Cluster, request: &Request, name: &ObjectName) -> Result<B
         Follow { uid: run.uid.clone(), attempt: container.restarts, seen, timestamps: tail.timestamps };
     let id = cluster.shared.streams.open(Stream::follow(spot, follow, text.into_bytes()));
     Ok(Body::Stream(id))
+}
+
+/// Refuses options of a log that cannot be meant. From `ValidatePodLogOptions`.
+fn check_log_options(request: &Request, pod: &str) -> Result<(), ApiError> {
+    let mut wrong = Vec::new();
+    for (key, least, why) in [
+        ("tailLines", 0, "must be greater than or equal to 0"),
+        ("limitBytes", 1, "must be greater than 0"),
+        ("sinceSeconds", 1, "must be greater than 0"),
+    ] {
+        let Some(text) = request.query_value(key) else { continue };
+        let Ok(number) = text.parse::<i64>() else {
+            return Err(ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")));
+        };
+        let both = key == "sinceSeconds" && request.query_value("sinceTime").is_some();
+        if both {
+            let why = "at most one of `sinceTime` or `sinceSeconds` may be specified";
+            wrong.push(FieldError::forbidden("", why));
+        } else if number < least {
+            wrong.push(FieldError::invalid(key, &serde_json::json!(number), why));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(ApiError::invalid_of(("", "PodLogOptions"), pod, wrong)) }
 }
 
 fn waiting_to_start(container: &str, pod: &str, reason: &str) -> ApiError {
