@@ -13,6 +13,10 @@ impl Sync<'_> {
         for (node, suits) in &self.nodes {
             let mut pods: Vec<_> = self.pods.get(node).into_iter().flatten().collect();
             pods.sort_by_key(|p| (p.spec.node_name.is_none(), p.created(), p.name_str().to_owned()));
+            // A surging pod is waited for as well: when it is available the older one goes.
+            let due = pods.iter().filter_map(|p| support::available_at(p, min_ready));
+            let due = due.filter(|at| *at > self.view.now).map(|at| support::until(self.view.now, at));
+            self.again = self.again.into_iter().chain(due).min();
             desired += i32::from(*suits == Suits::Yes);
             let Some(pod) = pods.first() else { continue };
             if *suits != Suits::Yes {
@@ -22,12 +26,7 @@ impl Sync<'_> {
             current += 1;
             if let Some(at) = support::available_at(pod, min_ready) {
                 ready += 1;
-                if at <= self.view.now {
-                    available += 1;
-                } else {
-                    let wait = support::until(self.view.now, at);
-                    self.again = Some(self.again.map_or(wait, |a| a.min(wait)));
-                }
+                available += i32::from(at <= self.view.now);
             }
             updated += i32::from(self.is_updated(pod));
         }

@@ -109,6 +109,26 @@ fn updates_go_node_by_node() {
 }
 
 #[test]
+fn a_surging_pod_is_waited_for_until_it_is_available() {
+    let mut lab = four_nodes();
+    agent(&mut lab, json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}));
+    lab.edit::<DaemonSet>("agent", |set| {
+        set.spec.get_or_insert_default().min_ready_seconds = Some(5);
+    });
+    lab.advance(100).pods_ready().advance(6000);
+    lab.edit::<DaemonSet>("agent", |set| {
+        let template = &mut set.spec.get_or_insert_default().template;
+        template.spec.get_or_insert_default().containers[0].image = Some("fluentd:2".to_owned());
+    });
+    // Nothing happens to a pod between its being ready and its being available.
+    for _ in 0..3 {
+        lab.advance(100).pods_ready().advance(7000);
+    }
+    assert_eq!(counts(&lab), (3, 3, 3, 0));
+    assert_eq!(lab.all::<Pod>().len(), 3);
+}
+
+#[test]
 fn failed_pods_are_replaced_more_and_more_slowly() {
     let mut lab = lab();
     node(&mut lab, "w1", json!([]));
