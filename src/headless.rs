@@ -33,7 +33,8 @@ pub fn run(
                 session.submit(&command);
                 drain(session, out, err)?;
                 while session.busy() {
-                    step(session);
+                    // One thing at a time, so that output appears in the order of events.
+                    session.step(1);
                     drain(session, out, err)?;
                 }
                 if session.take_wishes().contains(&Control::Leave) {
@@ -48,20 +49,6 @@ pub fn run(
         }
     }
     Ok(session.status())
-}
-
-/// Lets one thing happen, so that output appears in the order of events.
-fn step(session: &mut Session) {
-    match session.next_deadline() {
-        Some(next) => {
-            let next = next.max(session.now());
-            session.advance_to(next, 1);
-            session.poll();
-        }
-        None => {
-            session.run_to_end();
-        }
-    }
 }
 
 fn answer(session: &mut Session, command: &str, out: &mut dyn Write) -> io::Result<()> {
@@ -100,4 +87,31 @@ fn drain(session: &mut Session, out: &mut dyn Write, err: &mut dyn Write) -> io:
     session.transcript_mut().clear();
     out.flush()?;
     err.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::default_trait_access)] // this room does not know the configuration's type
+    fn what_never_comes_is_not_waited_for() {
+        let script = "kubectl apply -f - <<'EOF'\n\
+                      apiVersion: v1\n\
+                      kind: Pod\n\
+                      metadata: {name: p}\n\
+                      spec:\n\
+                      \x20 containers:\n\
+                      \x20 - {name: c, image: 'nginx:1.27', readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 600}}\n\
+                      EOF\n\
+                      kubectl get pod p --watch\n\
+                      echo $?";
+        for form in [Form::Plain, Form::Transcript] {
+            let mut session = Session::new(Default::default());
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            run(&mut session, script, form, &mut out, &mut err).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.ends_with("\n130\n") || out.ends_with("\n[exit 130]\n"), "{out}");
+        }
+    }
 }

@@ -29,6 +29,9 @@ pub const SCRIPT_PACE: u64 = 60 * crate::object::time::MILLISECOND;
 pub const QUIET_AFTER: u64 = 5 * crate::object::SECOND;
 /// How far "until quiet" goes at most, in nanoseconds of virtual time.
 pub const QUIET_LIMIT: u64 = 15 * 60 * crate::object::SECOND;
+/// How long a script's command may wait for news alone, in nanoseconds of virtual time: what has not come in a day
+/// does not come any more.
+pub const PATIENCE: u64 = 24 * 60 * 60 * crate::object::SECOND;
 
 /// What a command prints to paint its screen anew, as terminals know it: what it had printed before is taken away.
 pub const REPAINT: &str = "\x1b[H\x1b[2J";
@@ -180,6 +183,8 @@ pub struct Session {
     shell: Shell,
     transcript: Transcript,
     job: Job,
+    /// Since when the running command has waited for news alone, while a script runs.
+    waits_since: Option<SimTime>,
     speed: Speed,
     command: u64,
     beginning: Cluster,
@@ -209,6 +214,7 @@ impl Session {
             client,
             transcript: Transcript::default(),
             job: Job::Idle,
+            waits_since: None,
             speed: Speed::Times(1),
             command: 0,
             beginning,
@@ -461,20 +467,32 @@ impl Session {
     /// command that waits for what can never come is interrupted (status 130).
     pub fn run_to_end(&mut self) -> i32 {
         while self.busy() {
-            if let Job::Editing(_) = self.job {
-                self.edited(None);
-                continue;
-            }
-            match self.next_deadline() {
-                Some(next) => {
-                    let next = next.max(self.now());
-                    self.advance_to(next, usize::MAX);
-                    self.poll();
-                }
-                None => self.interrupt(),
-            }
+            self.step(usize::MAX);
         }
         self.status
+    }
+
+    /// Lets the next thing happen that the running command may wait for, in `budget` steps of the cluster at most.
+    pub fn step(&mut self, budget: usize) {
+        if let Job::Editing(_) = self.job {
+            self.edited(None);
+            return;
+        }
+        let now = self.now();
+        let since = *self.waits_since.get_or_insert(now);
+        if !matches!(self.job, Job::Waiting(None)) {
+            self.waits_since = None;
+        }
+        match self.next_deadline() {
+            Some(next) if now.since(since) < PATIENCE => {
+                self.advance_to(next.max(now), budget);
+                self.poll();
+            }
+            _ => self.interrupt(),
+        }
+        if !self.busy() {
+            self.waits_since = None;
+        }
     }
 
     /// Ctrl-C: ends the running command.
