@@ -117,7 +117,16 @@ fn job_spec(spec: &mut JobSpec) {
     spec.manual_selector.get_or_insert(false);
     let replacement = if spec.pod_failure_policy.is_some() { "Failed" } else { "TerminatingOrFailed" };
     text(&mut spec.pod_replacement_policy, replacement);
+    failure_policy(spec);
     template(&mut spec.template);
+}
+
+/// A pattern that names a condition means that it is true.
+fn failure_policy(spec: &mut JobSpec) {
+    let rules = spec.pod_failure_policy.iter_mut().flat_map(|policy| &mut policy.rules);
+    for pattern in rules.flat_map(|rule| rule.on_pod_conditions.iter_mut().flatten()) {
+        text(&mut pattern.status, "True");
+    }
 }
 
 pub fn cron_job(object: &mut CronJob) {
@@ -128,6 +137,7 @@ pub fn cron_job(object: &mut CronJob) {
     spec.failed_jobs_history_limit.get_or_insert(1);
     spec.job_template.metadata.get_or_insert_default();
     let job = spec.job_template.spec.get_or_insert_default();
+    failure_policy(job);
     template(&mut job.template);
     object.status.get_or_insert_default();
 }

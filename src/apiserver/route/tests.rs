@@ -231,6 +231,23 @@ fn evictions_honour_budgets() {
 }
 
 #[test]
+fn a_failure_policy_s_condition_is_meant_to_be_true() {
+    let mut lab = Lab::new();
+    let policy = json!({"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]});
+    let spec = json!({"podFailurePolicy": policy, "template": {"spec": {
+        "restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}}});
+    let job = json!({"metadata": {"name": "j"}, "spec": spec});
+    let made = lab.ok(Method::Post, "/apis/batch/v1/namespaces/default/jobs", job);
+    let rule = &made["spec"]["podFailurePolicy"]["rules"][0];
+    assert_eq!(rule["onPodConditions"][0], json!({"type": "DisruptionTarget", "status": "True"}));
+    let cron =
+        json!({"metadata": {"name": "j"}, "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": spec}}});
+    let made = lab.ok(Method::Post, "/apis/batch/v1/namespaces/default/cronjobs", cron);
+    let rule = &made["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"][0];
+    assert_eq!(rule["onPodConditions"][0]["status"], "True");
+}
+
+#[test]
 fn watches_and_pages() {
     let mut lab = Lab::new();
     let start = lab.get(PODS)["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
