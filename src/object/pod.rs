@@ -3,9 +3,9 @@
 //! Always holds: `serde` reads and writes the very JSON of `v1.Pod`. The shared spec never contains
 //! `nodeName` nor the service account's token volume: both are put in when the whole spec is asked for.
 
-use super::{Kind, ObjectMeta};
+use super::{Kind, ObjectMeta, SimTime};
 use k8s_openapi::api::core::v1::{
-    Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector,
+    Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, PodCondition,
     PodSpec as ApiPodSpec, PodStatus, ProjectedVolumeSource, ServiceAccountTokenProjection, Volume,
     VolumeMount, VolumeProjection,
 };
@@ -155,6 +155,31 @@ fn take_token_volume(spec: &mut ApiPodSpec) -> Option<Arc<str>> {
         }
     }
     Some(name)
+}
+
+impl Pod {
+    /// Says by the condition `DisruptionTarget` who is about to end the pod (`UpdatePodCondition` of `pkg/api/pod`).
+    /// `generation` is the one that the condition says it has seen: the eviction API names none.
+    pub fn mark_disrupted(&mut self, reason: &str, message: &str, generation: Option<i64>, now: SimTime) {
+        let conditions = self.status.conditions.get_or_insert_default();
+        let earlier = conditions.iter().position(|c| c.type_ == "DisruptionTarget");
+        let since = earlier.map(|at| &conditions[at]).filter(|c| c.status == "True");
+        let condition = PodCondition {
+            type_: "DisruptionTarget".to_owned(),
+            status: "True".to_owned(),
+            reason: Some(reason.to_owned()),
+            message: Some(message.to_owned()),
+            last_transition_time: since
+                .and_then(|c| c.last_transition_time.clone())
+                .or_else(|| Some(now.to_api())),
+            observed_generation: generation,
+            ..PodCondition::default()
+        };
+        match earlier {
+            Some(at) => conditions[at] = condition,
+            None => conditions.push(condition),
+        }
+    }
 }
 
 impl Serialize for Pod {

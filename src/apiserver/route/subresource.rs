@@ -124,6 +124,14 @@ impl ApiServer {
         if !matches!(phase, "Succeeded" | "Failed" | "Pending") && !pod.is_terminating() {
             self.take_from_budget(&pod, options.dry_run, origin)?;
         }
+        if !options.dry_run {
+            // What the deletion asks for is looked at before the pod is changed.
+            self.delete(&key, &DeleteOptions { dry_run: true, ..options.clone() }, origin)?;
+            let mut marked = Pod::clone(&pod);
+            marked.mark_disrupted("EvictionByEvictionAPI", "Eviction API: evicting", None, self.now);
+            marked.metadata.resource_version = None;
+            self.update(marked.into_object(), Part::Status, origin, false)?;
+        }
         self.delete(&key, &options, origin)?;
         Ok(created(
             json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),

@@ -231,6 +231,25 @@ fn evictions_honour_budgets() {
 }
 
 #[test]
+fn an_evicted_pod_says_who_ends_it() {
+    let mut lab = Lab::new();
+    let mut bound = pod("a");
+    bound["spec"]["nodeName"] = json!("worker-1");
+    lab.ok(Method::Post, PODS, bound);
+    let wrong = json!({"metadata": {"name": "a"}, "deleteOptions": {"preconditions": {"uid": "another"}}});
+    let refused = lab.send(&Request::with_body(Method::Post, format!("{PODS}/a/eviction"), wrong));
+    assert_eq!(refused.status, 409);
+    assert_eq!(lab.get(&format!("{PODS}/a"))["status"].get("conditions"), None);
+    lab.ok(Method::Post, &format!("{PODS}/a/eviction"), json!({"metadata": {"name": "a"}}));
+    let evicted = lab.get(&format!("{PODS}/a"));
+    assert!(evicted["metadata"]["deletionTimestamp"].is_string());
+    let condition = &evicted["status"]["conditions"][0];
+    assert_eq!(condition["type"], "DisruptionTarget");
+    assert_eq!(condition["reason"], "EvictionByEvictionAPI");
+    assert_eq!(condition["message"], "Eviction API: evicting");
+}
+
+#[test]
 fn a_failure_policy_s_condition_is_meant_to_be_true() {
     let mut lab = Lab::new();
     let policy = json!({"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]});

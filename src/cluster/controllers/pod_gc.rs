@@ -3,7 +3,6 @@
 //!
 //! From `pkg/controller/podgc`. Does not: limit how many ended pods are kept (12,500 in a real cluster).
 
-use super::taint_eviction::with_disruption;
 use super::{Controller, Keys, View, Write, nodes, support};
 use crate::apiserver::{Change, DeleteOptions};
 use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SECOND, meta::MetaExt};
@@ -58,8 +57,10 @@ fn reconcile(view: &View, key: &ObjectKey) -> Vec<Write> {
     for pod in view.store.pods_on(key.name.name()).filter(|pod| gone || pod.is_terminating()) {
         if !support::is_finished(pod) {
             let text = "PodGC: node no longer exists";
-            let mut failed =
-                if gone { with_disruption(pod, "DeletionByPodGC", text, view.now) } else { Pod::clone(pod) };
+            let mut failed = Pod::clone(pod);
+            if gone {
+                failed.mark_disrupted("DeletionByPodGC", text, pod.metadata.generation, view.now);
+            }
             failed.status.phase = Some("Failed".to_owned());
             writes.push(Write::UpdateStatus(failed.into_object()));
         }

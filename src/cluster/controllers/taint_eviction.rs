@@ -6,8 +6,8 @@
 use super::{Controller, Keys, View, Write, nodes, support};
 use crate::apiserver::{Change, DeleteOptions};
 use crate::cluster::events::Note;
-use crate::object::{Kind, Object, ObjectKey, Pod, Resource, SimTime, meta::MetaExt};
-use k8s_openapi::api::core::v1::{Node, PodCondition, Taint, Toleration};
+use crate::object::{Kind, Object, ObjectKey, Pod, Resource, meta::MetaExt};
+use k8s_openapi::api::core::v1::{Node, Taint, Toleration};
 use std::sync::Arc;
 
 /// `taint-eviction-controller` in the table.
@@ -97,7 +97,8 @@ fn cancel(view: &View, pod: &Arc<Pod>) -> Vec<Write> {
 
 fn evict(view: &View, pod: &Arc<Pod>) -> Vec<Write> {
     let text = "Taint manager: deleting due to NoExecute taint";
-    let target = with_disruption(pod, "DeletionByTaintManager", text, view.now);
+    let mut target = Pod::clone(pod);
+    target.mark_disrupted("DeletionByTaintManager", text, pod.metadata.generation, view.now);
     vec![
         note(pod, "Marking for deletion"),
         Write::UpdateStatus(target.into_object()),
@@ -108,24 +109,6 @@ fn evict(view: &View, pod: &Arc<Pod>) -> Vec<Write> {
         },
         Write::Remember(None),
     ]
-}
-
-/// The pod with the condition that tells who ends it.
-pub fn with_disruption(pod: &Pod, reason: &str, message: &str, now: SimTime) -> Pod {
-    let mut pod = pod.clone();
-    let condition = PodCondition {
-        type_: "DisruptionTarget".to_owned(),
-        status: "True".to_owned(),
-        reason: Some(reason.to_owned()),
-        message: Some(message.to_owned()),
-        last_transition_time: Some(now.to_api()),
-        observed_generation: pod.metadata.generation,
-        ..PodCondition::default()
-    };
-    let conditions = pod.status.conditions.get_or_insert_default();
-    conditions.retain(|c| c.type_ != condition.type_);
-    conditions.push(condition);
-    pod
 }
 
 #[cfg(test)]

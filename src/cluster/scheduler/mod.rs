@@ -423,15 +423,9 @@ fn push_out(cluster: &mut Cluster, pod: &Pod, victim: &ObjectName, node: &str, o
     let Some(object) = cluster.api.store.fetch::<Pod>(victim) else { return };
     let mut marked = Pod::clone(object);
     let now = cluster.api.now;
-    let wanted = PodCondition {
-        type_: "DisruptionTarget".to_owned(),
-        status: "True".to_owned(),
-        reason: Some(preemption::REASON.to_owned()),
-        message: Some(format!("{NAME}: preempting to accommodate a higher priority pod")),
-        observed_generation: marked.metadata.generation,
-        ..PodCondition::default()
-    };
-    set_condition(&mut marked, wanted, now);
+    let text = format!("{NAME}: preempting to accommodate a higher priority pod");
+    let generation = marked.metadata.generation;
+    marked.mark_disrupted(preemption::REASON, &text, generation, now);
     let object = marked.clone().into_object();
     cluster.api.update(marked.into_object(), Part::Status, origin, false).ok();
     if cluster.api.delete(&key, &DeleteOptions::default(), origin).is_ok() {
