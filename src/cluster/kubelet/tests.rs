@@ -3,6 +3,8 @@
 use super::*;
 use crate::apiserver::{DeleteOptions, Request, User};
 use crate::cluster::Config;
+use crate::cluster::workload::process;
+use crate::cluster::workload::rootfs::Spot;
 use crate::object::{ObjectKey, Resource};
 use serde_json::{Value, json};
 
@@ -436,6 +438,20 @@ fn pods_that_do_not_fit_are_refused() {
         pod["status"]["message"],
         "Pod was rejected: Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1000"
     );
+}
+
+#[test]
+fn nothing_inside_a_container_kills_its_first_process() {
+    let mut lab = Lab::new();
+    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25"}]})).seconds(5);
+    let spot = Spot { node: Arc::from("worker-1"), pod: ObjectName::new("default", "p"), index: 0 };
+    let kill = |signal: &str| vec!["sh".to_owned(), "-c".to_owned(), format!("kill -{signal} 1")];
+    process::spawn(&mut lab.cluster, &spot, kill("9"), process::Sink::Log);
+    lab.seconds(3);
+    assert_eq!(lab.line(), "Running true 0 running");
+    process::spawn(&mut lab.cluster, &spot, kill("TERM"), process::Sink::Log);
+    lab.seconds(3);
+    assert_eq!(lab.line(), "Running true 1 running");
 }
 
 #[test]

@@ -252,7 +252,8 @@ pub fn run_now(cluster: &mut Cluster, spot: &Spot, pid: u32) {
     }
 }
 
-/// Signals a process. Process 1 is spared by its kernel from signals that it does not handle, but for 9.
+/// Signals a process from inside its container. Process 1 is spared by its kernel from every signal that it does not
+/// handle, and nobody handles 9 (`pid_namespaces(7)`).
 pub fn signal(body: &mut Body, pid: u32, signal: i32, now: SimTime) -> bool {
     let Some(process) = body.processes.iter_mut().find(|p| p.pid == pid && p.exit.is_none()) else {
         return false;
@@ -276,7 +277,6 @@ pub fn signal(body: &mut Body, pid: u32, signal: i32, now: SimTime) -> bool {
             process.program = Program::Ends(128 + signal);
             process.wake = now;
         }
-        _ if signal == 9 && first => {}
         _ => {}
     }
     true

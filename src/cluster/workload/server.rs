@@ -85,7 +85,7 @@ impl Server {
     /// no handler for.
     pub fn exit_status(&self, signal: i32, first: bool) -> Option<i32> {
         match signal {
-            9 => Some(137),
+            9 => (!first).then_some(137),
             // Reload, log rotation, children, window size: nobody ends for these but Apache for the last.
             1 | 10 | 12 | 17 | 18 => None,
             28 if self.behaviour != Behaviour::Httpd && self.behaviour != Behaviour::Says => None,
