@@ -484,6 +484,24 @@ fn decide(cx: &mut Context, run: &mut PodRun, index: usize) {
 
 /// Stops a running container: the preStop hook, the signal, and the last signal when grace is over.
 pub(super) fn stop(cx: &mut Context, run: &mut PodRun, index: usize, grace_seconds: i64, message: String) {
+    begin_to_stop(cx, run, index, (grace_seconds, false), message);
+}
+
+/// As [`stop`], with its pod: a sidecar's signal waits for its turn ([`super::ending::take_turns`]).
+pub(super) fn stop_with_pod(cx: &mut Context, run: &mut PodRun, index: usize, grace_seconds: i64) {
+    let pod = cx.pod.clone();
+    let Some((spec, role)) = spec_of(&pod, index) else { return };
+    let waits = role == Role::Sidecar && grace_seconds > 0;
+    begin_to_stop(cx, run, index, (grace_seconds, waits), format!("Stopping container {}", spec.name));
+}
+
+fn begin_to_stop(
+    cx: &mut Context,
+    run: &mut PodRun,
+    index: usize,
+    (grace_seconds, waits): (i64, bool),
+    message: String,
+) {
     let pod = cx.pod.clone();
     let Some(spec) = container_spec(&pod, index) else { return };
     let now = cx.now;
@@ -496,8 +514,8 @@ pub(super) fn stop(cx: &mut Context, run: &mut PodRun, index: usize, grace_secon
     }
     let hook = spec.lifecycle.as_ref().and_then(|l| l.pre_stop.as_ref()).filter(|_| grace_seconds > 0);
     let hook = hook.map_or(Hook::Over, super::hooks::ask);
-    *kill = Some(Box::new(Kill { deadline, hook }));
-    if hook == Hook::Over {
+    *kill = Some(Box::new(Kill { deadline, hook, waits }));
+    if hook == Hook::Over && !waits {
         super::hooks::ask_to_end(cx, run, index);
     }
     notes::of_container(cx, index, false, "Killing", message);

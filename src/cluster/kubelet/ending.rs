@@ -1,8 +1,8 @@
 //! The end of a pod: deleted, out of time, evicted, or simply done.
 
-use super::run::{Ending, Next, PodRun, Role, Sandbox, Stage};
+use super::run::{Ending, Hook, Next, PodRun, Role, Sandbox, Stage};
 use super::worker::{self, Over};
-use super::{Context, containers, timing};
+use super::{Context, containers, hooks, timing};
 use crate::apiserver::DeleteOptions;
 use crate::object::{Kind, ObjectKey, Pod, SECOND, SimTime};
 
@@ -66,38 +66,41 @@ pub(super) fn fail(cx: &mut Context, run: &mut PodRun, reason: &'static str, mes
     stop_all(cx, run, grace);
 }
 
+/// Stops every container, sidecars last and the last of them first: all at once, but sidecars wait for their turn.
 fn stop_all(cx: &mut Context, run: &mut PodRun, grace: i64) {
     let pod = cx.pod.clone();
-    for index in 0..run.containers.len() {
-        let Some((spec, role)) = super::run::spec_of(&pod, index) else { continue };
-        // Sidecars end after the containers that they serve.
-        if role == Role::Sidecar && any_main_running(&pod, run) {
-            continue;
-        }
-        containers::stop(cx, run, index, grace, format!("Stopping container {}", spec.name));
+    let sidecar = |index: &usize| worker::role(&pod, *index) == Role::Sidecar;
+    let (sidecars, others): (Vec<_>, Vec<_>) = (0..run.containers.len()).partition(sidecar);
+    for index in others.into_iter().chain(sidecars.into_iter().rev()) {
+        containers::stop_with_pod(cx, run, index, grace);
     }
+    take_turns(cx, run);
 }
 
-fn any_main_running(pod: &Pod, run: &PodRun) -> bool {
-    let of_main =
-        |(i, c): (usize, &super::run::ContainerRun)| worker::role(pod, i) != Role::Sidecar && c.is_running();
-    run.containers.iter().enumerate().any(of_main)
+/// Asks the sidecars to end whose turn has come: after every main container and every sidecar behind them, and after
+/// their own hook. From `kuberuntime_termination_order.go`.
+pub(super) fn take_turns(cx: &mut Context, run: &mut PodRun) {
+    let pod = cx.pod.clone();
+    let mut before =
+        run.containers.iter().enumerate().any(|(i, c)| worker::role(&pod, i) == Role::Main && c.is_running());
+    for index in (0..run.containers.len()).rev() {
+        if worker::role(&pod, index) != Role::Sidecar {
+            continue;
+        }
+        let stage = &run.containers[index].stage;
+        let waits = matches!(stage, Stage::Running { kill: Some(k), .. } if k.waits && k.hook == Hook::Over);
+        if waits && !before {
+            hooks::end_in_time(cx, run, index);
+        }
+        before |= run.containers[index].is_running();
+    }
 }
 
 /// Waits for the containers, tidies up, and lets the object go.
 pub(super) fn drive(cx: &mut Context, run: &mut PodRun) -> Over {
     containers::drive_ending(cx, run);
     let Some(mut ending) = run.ending else { return Over::No };
-    let pod = cx.pod.clone();
-    if !any_main_running(&pod, run) {
-        let left = ending.deadline.since(cx.now).div_ceil(SECOND) as i64;
-        for index in (0..run.containers.len()).rev() {
-            let running = matches!(run.containers[index].stage, Stage::Running { kill: None, .. });
-            if running && let Some((spec, _)) = super::run::spec_of(&pod, index) {
-                containers::stop(cx, run, index, left, format!("Stopping container {}", spec.name));
-            }
-        }
-    }
+    take_turns(cx, run);
     let unseen = |c: &super::run::ContainerRun| matches!(c.stage, Stage::Exited(Next::Unseen(_)));
     if run.containers.iter().any(|c| c.is_running() || unseen(c)) {
         return Over::No;
@@ -151,14 +154,9 @@ pub(super) fn stop_when_done(cx: &mut Context, run: &mut PodRun) {
         return;
     }
     // Sidecars are stopped once nothing is left that they serve.
-    let mut running = false;
-    for index in (0..run.containers.len()).rev() {
-        if run.containers[index].is_running() {
-            running = true;
-            let grace = pod.spec.termination_grace_period_seconds.unwrap_or(30);
-            let name = super::run::spec_of(&pod, index).map_or(String::new(), |(c, _)| c.name.clone());
-            containers::stop(cx, run, index, grace, format!("Stopping container {name}"));
-        }
+    let running = run.containers.iter().any(super::run::ContainerRun::is_running);
+    if running {
+        stop_all(cx, run, pod.spec.termination_grace_period_seconds.unwrap_or(30));
     }
     if !running && run.containers.iter().all(|c| !matches!(c.stage, Stage::Exited(Next::Unseen(_)))) {
         run.sandbox = Sandbox::Stopped;

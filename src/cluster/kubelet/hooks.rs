@@ -3,14 +3,14 @@
 //! A hook is asked for while the pod is being synced; its command starts while the pod is in its place, a moment
 //! later ([`run_pod`]).
 
-use super::run::{Body, ContainerRun, Hook, NEVER, PodRun, Stage, spec_of};
-use super::{Context, containers, environment, notes, probes, run_mut, run_of};
+use super::run::{Body, ContainerRun, Hook, Kill, NEVER, PodRun, Stage, spec_of};
+use super::{Context, containers, environment, notes, probes, run_mut, run_of, timing};
 use crate::cluster::Cluster;
 use crate::cluster::network::{HttpCall, Outcome};
 use crate::cluster::workload::process::{self, Sink};
 use crate::cluster::workload::rootfs::Spot;
 use crate::cluster::workload::{images, texts};
-use crate::object::{ObjectName, Pod, SimTime};
+use crate::object::{ObjectName, Pod, SECOND, SimTime};
 use k8s_openapi::api::core::v1::{HTTPGetAction, LifecycleHandler};
 use std::sync::Arc;
 
@@ -120,9 +120,14 @@ pub(super) fn drive(cx: &mut Context, run: &mut PodRun, index: usize) {
     let container = &mut run.containers[index];
     let Stage::Running { kill: Some(kill), .. } = &mut container.stage else { return };
     kill.hook = begun(kill.hook, now);
-    let (hook, deadline) = (kill.hook, kill.deadline);
+    let (hook, deadline, waits) = (kill.hook, kill.deadline, kill.waits);
     if deadline <= now {
-        signal_main(container, 9, now);
+        // Whoever was not asked yet, for its hook or its turn, still is.
+        if hook == Hook::Over && !waits {
+            signal_main(container, 9, now);
+        } else {
+            end_in_time(cx, run, index);
+        }
         return;
     }
     if hook == Hook::Over {
@@ -133,10 +138,21 @@ pub(super) fn drive(cx: &mut Context, run: &mut PodRun, index: usize) {
     if let Stage::Running { kill: Some(kill), .. } = &mut container.stage {
         kill.hook = Hook::Over;
     }
-    ask_to_end(cx, run, index);
+    if !waits {
+        end_in_time(cx, run, index);
+    }
     if status != 0 {
         notes::of_container(cx, index, true, "FailedPreStopHook", "PreStopHook failed");
     }
+}
+
+/// Asks a container to end after it was waited for: whole seconds of the wait are taken from its grace, of which
+/// [`timing::LEAST_GRACE`] are left in any case (`killContainer` of `kuberuntime_container.go`).
+pub(super) fn end_in_time(cx: &mut Context, run: &mut PodRun, index: usize) {
+    let Stage::Running { kill: Some(kill), .. } = &mut run.containers[index].stage else { return };
+    let left = kill.deadline.since(cx.now).div_ceil(SECOND).max(timing::LEAST_GRACE);
+    **kill = Kill { deadline: cx.now.plus_seconds(left), hook: Hook::Over, waits: false };
+    ask_to_end(cx, run, index);
 }
 
 fn post_start(cx: &mut Context, run: &mut PodRun, index: usize) {

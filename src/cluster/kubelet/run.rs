@@ -204,6 +204,8 @@ pub struct Kill {
     pub deadline: SimTime,
     /// Where the preStop hook is.
     pub hook: Hook,
+    /// Whether it is asked to end only in its turn, as a sidecar of a pod that ends.
+    pub waits: bool,
 }
 
 /// A lifecycle hook's state.

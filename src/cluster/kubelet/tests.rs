@@ -4,7 +4,7 @@ use super::*;
 use crate::apiserver::{DeleteOptions, Request, User};
 use crate::cluster::Config;
 use crate::cluster::workload::process;
-use crate::cluster::workload::rootfs::Spot;
+use crate::cluster::workload::rootfs::{self, Spot};
 use crate::object::{ObjectKey, Resource};
 use serde_json::{Value, json};
 
@@ -367,6 +367,53 @@ fn init_containers_and_sidecars_come_first() {
     assert_eq!(log.body, crate::apiserver::Body::Text("x\n".to_owned()));
     lab.seconds(8);
     assert_eq!(lab.line(), "Succeeded false 0 terminated/Completed");
+}
+
+#[test]
+fn sidecars_end_one_after_the_other() {
+    let traps = |name: &str, more: &str| {
+        let script = format!("trap 'echo {name} >> /w/f; {more}' TERM; while :; do sleep 0.1; done");
+        json!({"name": name, "image": "busybox:1.36", "command": ["sh", "-c", script], "volumeMounts": [{"name": "w", "mountPath": "/w"}]})
+    };
+    let sidecar = |mut c: Value| {
+        c["restartPolicy"] = json!("Always");
+        c
+    };
+    let mut first = sidecar(traps("s1", "exit 0"));
+    first["lifecycle"] = json!({"preStop": {"exec": {"command": ["sh", "-c", "echo hook >> /w/f"]}}});
+    let file = |lab: &mut Lab, index: usize| {
+        let spot = Spot { node: Arc::from("worker-1"), pod: ObjectName::new("default", "p"), index };
+        let bytes = rootfs::read(&mut lab.cluster, &spot, "/w/f").unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\n', " ")
+    };
+    let mut lab = Lab::new();
+    let witness = json!({"name": "x", "image": "busybox:1.36", "command": ["sleep", "infinity"], "volumeMounts": [{"name": "w", "mountPath": "/w"}]});
+    lab.pod(json!({"initContainers": [first, sidecar(traps("s2", "sleep 6; exit 0"))],
+        "containers": [traps("m", "sleep 3; exit 0"), witness],
+        "volumes": [{"name": "w", "emptyDir": {}}], "terminationGracePeriodSeconds": 12}));
+    lab.seconds(8);
+    assert_eq!(lab.line(), "Running true 0 running");
+    lab.delete().millis(700);
+    // The hook runs at once, and every container is said to be stopped.
+    assert_eq!(file(&mut lab, 3), "hook m ");
+    let killing = lab.events().iter().filter(|e| e.starts_with("Killing")).count();
+    assert_eq!(killing, 4);
+    // The witness ignores its signal: the sidecars' turn never comes, and when grace is over all are asked at once.
+    lab.seconds(10);
+    assert_eq!(file(&mut lab, 3), "hook m ");
+    lab.seconds(6);
+    assert_eq!(lab.line(), "gone");
+    let mut lab = Lab::new();
+    lab.pod(
+        json!({"initContainers": [sidecar(traps("s1", "exit 0")), sidecar(traps("s2", "sleep 6; exit 0"))],
+        "containers": [traps("m", "sleep 3; exit 0")],
+        "volumes": [{"name": "w", "emptyDir": {}}], "terminationGracePeriodSeconds": 30}),
+    );
+    lab.seconds(8).delete().seconds(7);
+    // The second has been asked after the main container, and the first waits for it.
+    assert_eq!(file(&mut lab, 0), "m s2 ");
+    lab.seconds(5);
+    assert_eq!(lab.line(), "gone");
 }
 
 #[test]

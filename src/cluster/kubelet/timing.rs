@@ -50,6 +50,9 @@ pub const MOUNT_PATIENCE: u64 = 123 * SECOND;
 pub const MOUNT: u64 = 20 * MILLISECOND;
 /// A server that ends when told so.
 pub const SERVER_EXIT: u64 = 60 * MILLISECOND;
+/// What is left of a container's grace in any case when it is asked to end after a wait, in seconds
+/// (`minimumGracePeriodInSeconds`).
+pub const LEAST_GRACE: u64 = 2;
 /// From the end of the last container to the removal of the pod: the sandbox, the volumes and the cgroup go.
 pub const CLEANUP: u64 = 400 * MILLISECOND;
 /// A changed `ConfigMap` or Secret reaches a pod's files within the kubelet's sync period of one minute.
