@@ -7,6 +7,7 @@ use crate::cluster::scheduler::facts::{Facts, Resources};
 use crate::cluster::scheduler::plugins::{node_affinity, taint_toleration};
 use crate::object::{Pod, meta::MetaExt};
 use k8s_openapi::api::core::v1::Node;
+use std::sync::Arc;
 
 /// Why a pod is not taken: reason and message.
 type Refusal = (&'static str, String);
@@ -34,22 +35,38 @@ pub(super) fn admit(cx: &mut Context) -> Result<(), Refusal> {
     if super::eviction::refuses(cx, &pod) {
         return Err(("Evicted", "The node had condition: [MemoryPressure]. ".to_owned()));
     }
-    fits(cx, &pod, &node, &facts)
+    fits(cx, &pod, &node, &facts)?;
+    ports_are_free(cx, &pod, &facts)
+}
+
+/// The pods that the kubelet has taken beside `pod`.
+fn others<'a>(cx: &'a Context, pod: &'a Pod) -> impl Iterator<Item = &'a Arc<Pod>> {
+    let over = |p: &Pod| matches!(p.status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let taken =
+        |p: &Pod| cx.cluster.kubelets.get(&cx.node).is_some_and(|k| k.pods.contains_key(&p.object_name()));
+    let pods = cx.cluster.api.store.pods_on(&cx.node);
+    pods.filter(move |p| p.uid_str() != pod.uid_str() && !over(p) && taken(p))
+}
+
+/// No two pods have the same port of a node.
+fn ports_are_free(cx: &Context, pod: &Pod, facts: &Facts) -> Result<(), Refusal> {
+    let taken = |other: &Arc<Pod>| {
+        let theirs = Facts::of(&other.spec).ports;
+        facts.ports.iter().any(|port| theirs.iter().any(|t| port.conflicts(t)))
+    };
+    if facts.ports.is_empty() || !others(cx, pod).any(taken) {
+        return Ok(());
+    }
+    let text = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    Err(("NodePorts", text.to_owned()))
 }
 
 fn fits(cx: &Context, pod: &Pod, node: &Node, facts: &Facts) -> Result<(), Refusal> {
     let allocatable = node.status.as_ref().and_then(|s| s.allocatable.as_ref());
     let has = Resources::from_list(allocatable);
     let Some(kubelet) = cx.cluster.kubelets.get(&cx.node) else { return Ok(()) };
-    let over = |p: &Pod| matches!(p.status.phase.as_deref(), Some("Succeeded" | "Failed"));
-    let others = || {
-        let pods = cx.cluster.api.store.pods_on(&cx.node);
-        pods.filter(|p| {
-            p.uid_str() != pod.uid_str() && !over(p) && kubelet.pods.contains_key(&p.object_name())
-        })
-    };
     let most = super::node::MAX_PODS;
-    if kubelet.pods.len() as i64 >= most && others().count() as i64 >= most {
+    if kubelet.pods.len() as i64 >= most && others(cx, pod).count() as i64 >= most {
         return Err(("OutOfpods", lacking("pods", 1, most, most)));
     }
     let asks = &facts.requests;
@@ -57,7 +74,7 @@ fn fits(cx: &Context, pod: &Pod, node: &Node, facts: &Facts) -> Result<(), Refus
         return Ok(());
     }
     let mut used = Resources::default();
-    for other in others() {
+    for other in others(cx, pod) {
         used.add(&Facts::of(&other.spec).requests, 1);
     }
     if asks.milli_cpu > has.milli_cpu - used.milli_cpu && asks.milli_cpu > 0 {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::apiserver::{DeleteOptions, Request, User};
 use crate::cluster::Config;
+use crate::cluster::network;
 use crate::cluster::workload::process;
 use crate::cluster::workload::rootfs::{self, Spot};
 use crate::object::{ObjectKey, Resource};
@@ -485,6 +486,33 @@ fn pods_that_do_not_fit_are_refused() {
         pod["status"]["message"],
         "Pod was rejected: Node didn't have enough resource: cpu, requested: 2000, used: 0, capacity: 1000"
     );
+}
+
+#[test]
+fn a_port_of_the_node_leads_to_its_pod_and_is_there_once() {
+    let ports = json!([{"containerPort": 80, "hostPort": 8080}]);
+    let spec = json!({"containers": [{"name": "c", "image": "nginx:1.25", "ports": ports}]});
+    let mut lab = Lab::new();
+    lab.pod(spec.clone()).seconds(5);
+    let node = lab.cluster.api.store.find::<k8s_openapi::api::core::v1::Node>("", "worker-1").unwrap();
+    let address = network::node_address(node).unwrap().to_owned();
+    for from in [network::Point::Outside, network::Point::Node(Arc::from("worker-2"))] {
+        assert_eq!(
+            network::connect(&mut lab.cluster, &from, &address, 8080),
+            network::Outcome::Answered(()),
+            "{from:?}"
+        );
+        assert_eq!(network::connect(&mut lab.cluster, &from, &address, 80), network::Outcome::Refused);
+    }
+    let mut second = spec;
+    second["nodeName"] = json!("worker-1");
+    lab.create(Kind::Pod, json!({"metadata": {"name": "q", "namespace": "default"}, "spec": second}));
+    lab.seconds(3);
+    let status = &lab.cluster.api.store.find::<Pod>("default", "q").unwrap().status;
+    assert_eq!(status.phase.as_deref(), Some("Failed"));
+    assert_eq!(status.reason.as_deref(), Some("NodePorts"));
+    let text = "Pod was rejected: Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+    assert_eq!(status.message.as_deref(), Some(text));
 }
 
 #[test]

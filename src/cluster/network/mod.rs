@@ -4,6 +4,8 @@ mod dns;
 mod outer;
 mod services;
 
+pub use services::node_address;
+
 use super::{Cluster, kubelet};
 use crate::object::{ObjectName, hash::Stream};
 use std::sync::Arc;

@@ -7,7 +7,7 @@
 use super::{Outcome, Point, Target};
 use crate::cluster::{Cluster, kubelet};
 use crate::object::{ObjectName, Pod, hash, meta::MetaExt};
-use k8s_openapi::api::core::v1::{Node, Service, ServicePort};
+use k8s_openapi::api::core::v1::{ContainerPort, Node, Service, ServicePort};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ pub fn node_address(node: &Node) -> Option<&str> {
     addresses.iter().find(|a| a.type_ == "InternalIP").map(|a| a.address.as_str())
 }
 
-/// A connection to a node's own address: a node port, a pod on the host network, the API server.
+/// A connection to a node's own address: a node port, a host port, a pod on the host network, the API server.
 fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcome<Target> {
     if !node_up(cluster, node) {
         return Outcome::TimedOut;
@@ -127,6 +127,9 @@ fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcom
     if let Some(service) = service {
         return to_service(cluster, from, &service, Entry::External(Some(node)), asks);
     }
+    if let Some((pod, port)) = behind_host_port(cluster, node, port) {
+        return Outcome::Answered(Target::Pod { pod, port });
+    }
     let on_host = |p: &&Arc<Pod>| p.spec.host_network == Some(true);
     let pods: Vec<ObjectName> =
         cluster.api.store.pods_on(node).filter(on_host).map(|p| p.object_name()).collect();
@@ -136,6 +139,26 @@ fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcom
         }
     }
     Outcome::Refused
+}
+
+/// The pod that has a port of the node, and which of its own that is: as the CNI plugin `portmap` maps them, from when
+/// the pod's sandbox is there until it goes.
+fn behind_host_port(cluster: &Cluster, node: &str, port: u16) -> Option<(ObjectName, u16)> {
+    let store = &cluster.api.store;
+    let own = store.find::<Node>("", node).and_then(|n| node_address(n));
+    let maps = |p: &&ContainerPort| {
+        let host = p.host_ip.as_deref().filter(|ip| !matches!(*ip, "" | "0.0.0.0"));
+        p.host_port.is_some_and(|n| port_is(n, port))
+            && p.protocol.as_deref().is_none_or(|p| p == "TCP")
+            && host.is_none_or(|ip| Some(ip) == own)
+    };
+    store.pods_on(node).filter(|p| p.spec.host_network != Some(true)).find_map(|pod| {
+        let containers = pod.spec.containers.iter().chain(pod.spec.init_containers.iter().flatten());
+        let found = containers.flat_map(|c| c.ports.iter().flatten()).find(maps)?;
+        let name = pod.object_name();
+        let to = u16::try_from(found.container_port).ok()?;
+        kubelet::has_address(cluster, node, &name).then_some((name, to))
+    })
 }
 
 fn to_pod_address(cluster: &Cluster, address: &str, port: u16) -> Outcome<Target> {
