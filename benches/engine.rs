@@ -53,7 +53,7 @@ fn roll_out(show: bool) -> u64 {
     assert!(response.is_success(), "{}", response.value());
     let (start, began) = (cluster.now(), timer());
     let mut steps = 0;
-    while running(&cluster) < pods && cluster.now().since(start) < 1800 * SECOND {
+    while running(&cluster) < pods && cluster.now().since(start) < 6 * 3600 * SECOND {
         steps += cluster.advance(cluster.now() + SECOND, usize::MAX).steps;
     }
     let took = began.elapsed();

@@ -50,14 +50,14 @@ impl Requirement {
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = labels.get(&self.key);
         let number = |s: &String| s.parse::<i64>().ok();
-        let bound = self.values.first().and_then(number);
+        let bound = || self.values.first().and_then(number);
         match self.operator {
             Operator::In => value.is_some_and(|v| self.values.contains(v)),
             Operator::NotIn => value.is_none_or(|v| !self.values.contains(v)),
             Operator::Exists => value.is_some(),
             Operator::DoesNotExist => value.is_none(),
-            Operator::Gt => value.and_then(number).zip(bound).is_some_and(|(v, b)| v > b),
-            Operator::Lt => value.and_then(number).zip(bound).is_some_and(|(v, b)| v < b),
+            Operator::Gt => value.and_then(number).zip(bound()).is_some_and(|(v, b)| v > b),
+            Operator::Lt => value.and_then(number).zip(bound()).is_some_and(|(v, b)| v < b),
         }
     }
 }
@@ -93,6 +93,17 @@ impl Selector {
     /// Whether every requirement holds of `labels`.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         !self.nothing && self.requirements.iter().all(|r| r.matches(labels))
+    }
+
+    /// Whether whatever it selects has all of these labels.
+    pub fn demands(&self, labels: &BTreeMap<String, String>) -> bool {
+        let demanded = |(key, value): (&String, &String)| {
+            let one = |r: &Requirement| {
+                r.operator == Operator::In && r.key == *key && r.values.len() == 1 && r.values.contains(value)
+            };
+            self.requirements.iter().any(one)
+        };
+        self.nothing || labels.iter().all(demanded)
     }
 
     /// Whether it selects everything.

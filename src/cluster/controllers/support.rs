@@ -106,7 +106,12 @@ pub fn claim<T: Resource + 'static>(
     let going = owner.meta.deletion_timestamp.is_some();
     let mut claimed = Vec::new();
     for object in view.store.owned::<T>(uid) {
-        if !object.controlled_by(uid) || !filter(object) {
+        // One owner can only be this one.
+        let controlled = match object.meta().owner_references.as_deref() {
+            Some([only]) => only.controller == Some(true),
+            _ => object.controlled_by(uid),
+        };
+        if !controlled || !filter(object) {
             continue;
         }
         if owner.selector.matches(object.labels_map()) {

@@ -134,8 +134,11 @@ fn observe_pod(cluster: &mut Cluster, change: &Change) {
         observe_waiting(cluster, name, old, pod, change.revision);
         return;
     }
-    cluster.scheduler.queue.remove(name);
-    cluster.scheduler.nominated.remove(name);
+    // One that had its node before waits no more.
+    if old.is_none_or(|o| o.spec.node_name.is_none()) {
+        cluster.scheduler.queue.remove(name);
+        cluster.scheduler.nominated.remove(name);
+    }
     if let Some(binding) = cluster.scheduler.binding.remove(name) {
         cluster.scheduler.nodes.take(name, &binding.node);
         wake(cluster, now + DECISION);

@@ -23,6 +23,8 @@ pub struct Counts {
 pub fn count(view: &View, set: &Set, active: &[Arc<Pod>], terminating: usize) -> Counts {
     let mut counts = Counts { terminating: terminating as i32, ..Counts::default() };
     let labels = set.template.metadata.as_ref().and_then(|m| m.labels.as_ref());
+    // The pods match the selector; mostly that says all.
+    let labels = labels.filter(|labels| !set.selector.demands(labels));
     for pod in active {
         counts.replicas += 1;
         let has = |(k, v): (&String, &String)| pod.label(k) == Some(v);
