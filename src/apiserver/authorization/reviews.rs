@@ -73,8 +73,9 @@ fn access(api: &ApiServer, user: &User, body: &Value, kind: &str) -> Result<Valu
     let local = kind == "LocalSubjectAccessReview";
     let metadata = body["metadata"].as_object().into_iter().flatten();
     let given = metadata.filter(|(key, value)| {
-        let empty =
-            value.is_null() || *value == "" || matches!(key.as_str(), "creationTimestamp" | "managedFields");
+        // Protobuf writes the number of a generation that is not there.
+        let nothing = value.is_null() || *value == "" || *value == 0;
+        let empty = nothing || matches!(key.as_str(), "creationTimestamp" | "managedFields");
         !(empty || local && key.as_str() == "namespace")
     });
     if given.count() > 0 {
