@@ -32,16 +32,31 @@ pub(super) fn drive(cx: &mut Context, run: &mut PodRun) {
             advance(cx, run, index, busy);
         }
         busy |= run.containers[index].is_starting();
-        let container = &run.containers[index];
-        let blocks = match role {
-            Role::Init => !container.succeeded(),
-            Role::Sidecar => !initialized && !container.started,
-            Role::Main | Role::Ephemeral => false,
-        };
-        if blocks {
+        if blocks(role, &run.containers[index], initialized) {
             break;
         }
     }
+}
+
+/// Whether the containers behind one have to wait for it.
+fn blocks(role: Role, container: &ContainerRun, initialized: bool) -> bool {
+    match role {
+        Role::Init => !container.succeeded(),
+        Role::Sidecar => !initialized && !container.started,
+        Role::Main | Role::Ephemeral => false,
+    }
+}
+
+/// How many containers [`drive`] comes to: those up to the first that the others have to wait for.
+pub(super) fn reached(pod: &Pod, run: &PodRun) -> usize {
+    let initialized = worker::initialized(pod, run);
+    let stops = |(i, c): (usize, &ContainerRun)| blocks(worker::role(pod, i), c, initialized);
+    run.containers.iter().enumerate().position(stops).map_or(run.containers.len(), |at| at + 1)
+}
+
+/// Whether it is to be started as soon as no other container is being started.
+pub(super) fn waits_to_start(container: &ContainerRun) -> bool {
+    matches!(container.stage, Stage::Refused { .. } | Stage::Exited(Next::Restart { .. }))
 }
 
 /// Moves the containers of an ending pod on: none is started any more.

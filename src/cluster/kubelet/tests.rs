@@ -432,6 +432,27 @@ fn a_node_that_fails_and_comes_back() {
 }
 
 #[test]
+fn containers_that_wait_for_each_other_after_a_failure_are_not_asked_in_vain() {
+    let main = json!({"name": "a", "image": "nginx:1.25"});
+    let sidecar = json!({"name": "s", "image": "busybox:1.36", "restartPolicy": "Always", "command": ["sleep", "infinity"],
+        "startupProbe": {"exec": {"command": ["true"]}, "initialDelaySeconds": 5, "periodSeconds": 1}});
+    for spec in [
+        json!({"containers": [main, {"name": "b", "image": "redis:7"}]}),
+        json!({"initContainers": [sidecar], "containers": [main]}),
+    ] {
+        let mut lab = Lab::new();
+        lab.pod(spec).seconds(15);
+        assert_eq!(lab.line(), "Running true 0 running");
+        power(&mut lab.cluster, "worker-1", false);
+        lab.seconds(5);
+        power(&mut lab.cluster, "worker-1", true);
+        // A step for each nanosecond would never come to an end.
+        lab.seconds(20);
+        assert_eq!(lab.line(), "Running true 1 running");
+    }
+}
+
+#[test]
 fn a_quiet_cluster_has_nothing_due() {
     let mut lab = Lab::new();
     lab.seconds(120);

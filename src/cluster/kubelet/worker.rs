@@ -187,9 +187,17 @@ fn deadline(pod: &Pod, run: &PodRun, now: SimTime) -> SimTime {
     if let Some(ending) = &run.ending {
         next = next.min(ending.tidy_at.unwrap_or(NEVER));
     }
-    let live = run.sandbox == Sandbox::Ready || run.ending.is_some();
-    for container in run.containers.iter().filter(|_| live) {
-        next = next.min(containers::deadline(container, run.ending.is_some()));
+    let ending = run.ending.is_some();
+    let live = run.sandbox == Sandbox::Ready || ending;
+    let reached = if ending { run.containers.len() } else { containers::reached(pod, run) };
+    let busy = run.containers.iter().any(run::ContainerRun::is_starting);
+    for (index, container) in run.containers.iter().enumerate().filter(|_| live) {
+        if index < reached || role(pod, index) == Role::Ephemeral {
+            // What is due, but waits for another container's start, is looked at when that has moved.
+            let own = containers::deadline(container, ending);
+            let held = busy && own <= now && containers::waits_to_start(container);
+            next = next.min(if held { NEVER } else { own });
+        }
         next = next.min(process::deadline(container, now)).min(probes::deadline(container));
     }
     next = next.min(resize::deadline(run));
@@ -199,8 +207,13 @@ fn deadline(pod: &Pod, run: &PodRun, now: SimTime) -> SimTime {
     next
 }
 
-/// Whether every init container has done what it is for, sidecars started included.
+/// Whether every init container has done what it is for, sidecars started included. In one sandbox that is so once and
+/// for all: after a main container was created a sidecar may begin anew beside it (`hasAnyRegularContainerCreated`).
 pub(super) fn initialized(pod: &Pod, run: &PodRun) -> bool {
+    let created = |(i, c): (usize, &run::ContainerRun)| c.body.is_some() && role(pod, i) == Role::Main;
+    if run.containers.iter().enumerate().any(created) {
+        return true;
+    }
     run.containers.iter().enumerate().all(|(i, container)| match spec_of(pod, i) {
         Some((_, Role::Init)) => container.succeeded(),
         Some((_, Role::Sidecar)) => container.started || matches!(container.stage, Stage::Exited(_)),
