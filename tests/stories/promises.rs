@@ -1,16 +1,26 @@
 //! What a cluster promises: while things happen, and at rest.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::ContainerStatus;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kubedojo::cluster::Cluster;
 use kubedojo::object::meta::MetaExt;
-use kubedojo::object::{Kind, Pod, SECOND};
+use kubedojo::object::{Kind, Pod, SECOND, SimTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub fn is_ready(pod: &Pod) -> bool {
     pod.status.conditions.iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// Whether it is ready and has been for so long.
+fn is_available(pod: &Pod, min_ready: Option<i32>, now: SimTime) -> bool {
+    let ready = pod.status.conditions.iter().flatten().find(|c| c.type_ == "Ready" && c.status == "True");
+    let since = ready.and_then(|c| c.last_transition_time.as_ref()).map(SimTime::from_api);
+    let wait = u64::try_from(min_ready.unwrap_or(0)).unwrap_or(0);
+    ready.is_some() && (wait == 0 || since.is_some_and(|t| t.plus_seconds(wait) <= now))
 }
 
 fn is_active(pod: &Pod) -> bool {
@@ -39,6 +49,8 @@ pub struct Watch {
     known: BTreeMap<String, Known>,
     /// Nodes that have no power. What that does to pods shows later.
     down: BTreeSet<String>,
+    /// Whether any ever had none: after it containers begin anew in any order.
+    dark: bool,
     seen: u64,
     ready: BTreeMap<String, bool>,
 }
@@ -53,6 +65,7 @@ impl Watch {
     }
 
     pub fn power(&mut self, node: &str, on: bool) {
+        self.dark |= !on;
         if on {
             self.down.remove(node)
         } else {
@@ -66,6 +79,11 @@ impl Watch {
         }
         self.follow_pods(cluster, seed);
         names_and_owners(cluster, seed);
+        one_pod_a_node(cluster, seed);
+        jobs_keep_their_size(cluster, seed);
+        if !self.dark {
+            sidecars_outlive(cluster, seed);
+        }
     }
 
     fn look_at(&mut self, cluster: &Cluster, deployment: &Deployment, seed: u64) {
@@ -79,7 +97,9 @@ impl Watch {
         let sets: Vec<&Arc<ReplicaSet>> = store.owned::<ReplicaSet>(deployment.uid_str()).collect();
         let all = || sets.iter().flat_map(|s| store.owned::<Pod>(s.uid_str()));
         let pods = all().filter(|p| is_active(p)).count() as i32;
-        let available = all().filter(|p| is_active(p) && is_ready(p)).count() as i32;
+        let min_ready = deployment.spec.as_ref().and_then(|s| s.min_ready_seconds);
+        let now = cluster.now();
+        let available = all().filter(|p| is_active(p) && is_available(p, min_ready, now)).count() as i32;
         let unsteady = all().any(|p| p.spec.containers[0].image.as_deref() == Some("busybox:1.36"));
         let (most, least) = limits(deployment);
         let name = deployment.name_str();
@@ -187,6 +207,52 @@ fn names_and_owners(cluster: &Cluster, seed: u64) {
     }
 }
 
+/// A DaemonSet has one pod on a node, or two while it surges.
+fn one_pod_a_node(cluster: &Cluster, seed: u64) {
+    let store = &cluster.api.store;
+    for set in store.all_in::<DaemonSet>("default") {
+        let strategy = set.spec.as_ref().and_then(|s| s.update_strategy.as_ref());
+        let surge = strategy.and_then(|s| s.rolling_update.as_ref()?.max_surge.as_ref());
+        let surges = surge.is_some_and(|s| *s != IntOrString::Int(0));
+        let mut nodes: BTreeMap<&str, usize> = BTreeMap::new();
+        for pod in store.owned::<Pod>(set.uid_str()).filter(|p| is_active(p)) {
+            *nodes.entry(pod.spec.node_name.as_deref().unwrap_or("")).or_default() += 1;
+        }
+        let most = if surges { 2 } else { 1 };
+        let full = nodes.iter().find(|(node, n)| !node.is_empty() && **n > most);
+        assert!(full.is_none(), "seed {seed}: {full:?} of {}", set.name_str());
+    }
+}
+
+/// A Job has no more pods at a time than it is to have, and no more successes than it asks for.
+fn jobs_keep_their_size(cluster: &Cluster, seed: u64) {
+    for job in cluster.api.store.all_in::<Job>("default") {
+        let spec = job.spec.clone().unwrap_or_default();
+        let active = cluster.api.store.owned::<Pod>(job.uid_str()).filter(|p| is_active(p)).count() as i32;
+        let succeeded = job.status.as_ref().and_then(|s| s.succeeded).unwrap_or(0);
+        assert!(active <= spec.parallelism.unwrap_or(1), "seed {seed}: {active} pods of a Job at a time");
+        assert!(
+            succeeded <= spec.completions.unwrap_or(1),
+            "seed {seed}: {succeeded} pods of a Job succeeded"
+        );
+    }
+}
+
+/// No sidecar ends before the container that it serves.
+fn sidecars_outlive(cluster: &Cluster, seed: u64) {
+    let ended = |list: &Option<Vec<ContainerStatus>>| -> Vec<bool> {
+        let over = |s: &ContainerStatus| s.state.as_ref().is_some_and(|s| s.terminated.is_some());
+        list.iter().flatten().map(over).collect()
+    };
+    for pod in cluster.api.store.all_in::<Pod>("default") {
+        let serves = pod.spec.containers[0].image.as_deref().is_some_and(|i| i.starts_with("nginx:1."));
+        let (mains, sidecars) =
+            (ended(&pod.status.container_statuses), ended(&pod.status.init_container_statuses));
+        let early = sidecars.contains(&true) && mains.contains(&false);
+        assert!(!serves || !early, "seed {seed}: a sidecar of {} ended first", pod.name_str());
+    }
+}
+
 /// What holds when everything has come to rest.
 pub fn at_rest(cluster: &Cluster, seed: u64) {
     let store = &cluster.api.store;
@@ -208,6 +274,30 @@ pub fn at_rest(cluster: &Cluster, seed: u64) {
         let counts = [Some(status.replicas), status.ready_replicas, status.updated_replicas];
         assert_eq!(counts.map(|n| n.unwrap_or(0)), [wanted; 3], "seed {seed}: {} rests", set.name_str());
     }
+    for set in store.all_in::<DaemonSet>("default") {
+        let status = set.status.clone().unwrap_or_default();
+        let counts = [
+            Some(status.current_number_scheduled),
+            Some(status.number_ready),
+            status.number_available,
+            status.updated_number_scheduled,
+        ];
+        let wanted = status.desired_number_scheduled;
+        assert_eq!(counts.map(|n| n.unwrap_or(0)), [wanted; 4], "seed {seed}: {} rests", set.name_str());
+        assert_eq!(wanted, 3, "seed {seed}: a pod on each worker");
+    }
+    for job in store.all_in::<Job>("default") {
+        let status = job.status.clone().unwrap_or_default();
+        let over = status
+            .conditions
+            .iter()
+            .flatten()
+            .find(|c| matches!(c.type_.as_str(), "Complete" | "Failed") && c.status == "True");
+        let over = over.unwrap_or_else(|| panic!("seed {seed}: a Job never ended: {status:?}"));
+        let wanted = job.spec.as_ref().and_then(|s| s.completions);
+        assert_eq!(over.type_ == "Complete", status.succeeded == wanted, "seed {seed}: {status:?}");
+        assert_eq!(status.active.unwrap_or(0), 0, "seed {seed}: a Job that ended has pods");
+    }
     for pod in store.all_in::<Pod>("default") {
         let name = pod.name_str();
         assert!(!pod.is_terminating(), "seed {seed}: {name} never went");
@@ -216,8 +306,11 @@ pub fn at_rest(cluster: &Cluster, seed: u64) {
             panic!("seed {seed}: {name} has no owner");
         };
         let sets = store.all_in::<ReplicaSet>("default").map(|s| s.uid_str());
-        let all: BTreeSet<&str> =
-            sets.chain(store.all_in::<StatefulSet>("default").map(|s| s.uid_str())).collect();
+        let all: BTreeSet<&str> = sets
+            .chain(store.all_in::<StatefulSet>("default").map(|s| s.uid_str()))
+            .chain(store.all_in::<DaemonSet>("default").map(|s| s.uid_str()))
+            .chain(store.all_in::<Job>("default").map(|j| j.uid_str()))
+            .collect();
         assert!(all.contains(owner.uid.as_str()), "seed {seed}: {name} is an orphan");
     }
     endpoints(cluster, seed);

@@ -10,6 +10,7 @@ use kubedojo::object::{Pod, SECOND};
 use serde_json::{Value, json};
 
 const APPS: &str = "/apis/apps/v1/namespaces/default";
+const JOBS: &str = "/apis/batch/v1/namespaces/default/jobs";
 const DEPLOYMENTS: [&str; 3] = ["d0", "d1", "d2"];
 
 pub struct Story {
@@ -40,6 +41,14 @@ fn container(kind: u64) -> Value {
 fn template(app: &str, kind: u64) -> Value {
     let spec = json!({"terminationGracePeriodSeconds": 2, "containers": [container(kind)]});
     json!({"metadata": {"labels": {"app": app}}, "spec": spec})
+}
+
+/// The same with a sidecar that ends when it is told to.
+fn with_sidecar(mut template: Value) -> Value {
+    let script = "trap 'exit 0' TERM; sleep 100000 & wait";
+    template["spec"]["initContainers"] = json!([
+        {"name": "s", "image": "busybox:1.36", "restartPolicy": "Always", "command": ["sh", "-c", script]}]);
+    template
 }
 
 impl Story {
@@ -76,7 +85,7 @@ impl Story {
 
     pub fn chapter(&mut self) {
         let name = DEPLOYMENTS[self.random.below(3) as usize].to_owned();
-        match self.random.below(14) {
+        match self.random.below(19) {
             0..=2 => self.create_deployment(&name),
             3 => {
                 self.watch.excuse(&name);
@@ -98,7 +107,15 @@ impl Story {
                     json!({"spec": {"replicas": self.random.below(4), "template": template("s", kind)}});
                 self.ask(Method::Patch, &format!("{APPS}/statefulsets/s"), Some(body));
             }
-            _ => self.write_beside(&name),
+            13 => self.write_beside(&name),
+            14 => self.create_daemon_set(),
+            15 | 16 => {
+                let kind = self.random.below(3);
+                let body = json!({"spec": {"template": {"spec": {"containers": [container(kind)]}}}});
+                self.ask(Method::Patch, &format!("{APPS}/daemonsets/a"), Some(body));
+            }
+            17 => self.create_job(),
+            _ => self.ask(Method::Delete, &format!("{JOBS}/j?propagationPolicy=Background"), None),
         }
         let passed = 1 + self.random.below(40);
         self.pass(passed);
@@ -114,7 +131,7 @@ impl Story {
             "rollingUpdate": {"maxSurge": limits[surge], "maxUnavailable": limits[unavailable]}});
         let body = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
             "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "strategy": strategy,
-                "template": template(name, kind)}});
+                "minReadySeconds": self.random.below(2) * 4, "template": self.perhaps_with_sidecar(name, kind)}});
         self.ask(Method::Post, &format!("{APPS}/deployments"), Some(body));
     }
 
@@ -130,6 +147,42 @@ impl Story {
             "spec": {"replicas": self.random.below(4), "serviceName": "s", "podManagementPolicy": policy,
                 "selector": {"matchLabels": {"app": "s"}}, "template": template("s", 0)}});
         self.ask(Method::Post, &format!("{APPS}/statefulsets"), Some(body));
+    }
+
+    fn perhaps_with_sidecar(&mut self, app: &str, kind: u64) -> Value {
+        let template = template(app, kind);
+        if self.random.below(3) == 0 { with_sidecar(template) } else { template }
+    }
+
+    fn create_daemon_set(&mut self) {
+        let limits = [
+            json!({"maxSurge": 1, "maxUnavailable": 0}),
+            json!({"maxSurge": 0, "maxUnavailable": 1}),
+            json!({"maxSurge": "50%", "maxUnavailable": 0}),
+            json!({"maxSurge": 0, "maxUnavailable": "100%"}),
+        ];
+        let rolling = &limits[self.random.below(4) as usize];
+        let body = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "a"},
+            "spec": {"selector": {"matchLabels": {"app": "a"}}, "minReadySeconds": self.random.below(2) * 5,
+                "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling},
+                "template": self.perhaps_with_sidecar("a", 0)}});
+        self.ask(Method::Post, &format!("{APPS}/daemonsets"), Some(body));
+    }
+
+    /// A Job whose pods end well, badly, or badly at first.
+    fn create_job(&mut self) {
+        let scripts = ["sleep 5", "sleep 3; exit 1", "test -e /w/f && exit 0; touch /w/f; exit 1"];
+        let script = scripts[self.random.below(3) as usize];
+        let restart = ["Never", "OnFailure"][self.random.below(2) as usize];
+        let mut template = self.perhaps_with_sidecar("j", 3);
+        template["spec"]["restartPolicy"] = json!(restart);
+        template["spec"]["volumes"] = json!([{"name": "w", "emptyDir": {}}]);
+        template["spec"]["containers"] = json!([{"name": "c", "image": "busybox:1.36",
+            "command": ["sh", "-c", script], "volumeMounts": [{"name": "w", "mountPath": "/w"}]}]);
+        let body = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"},
+            "spec": {"completions": 1 + self.random.below(4), "parallelism": 1 + self.random.below(3),
+                "backoffLimit": self.random.below(3), "template": template}});
+        self.ask(Method::Post, JOBS, Some(body));
     }
 
     fn any_pod(&mut self) -> Option<String> {
@@ -211,6 +264,8 @@ impl Story {
             let body = json!({"spec": {"template": {"spec": {"containers": [container(0)]}}}});
             self.ask(Method::Patch, &format!("{APPS}/deployments/{name}"), Some(body));
         }
+        let body = json!({"spec": {"template": {"spec": {"containers": [container(0)]}}}});
+        self.ask(Method::Patch, &format!("{APPS}/daemonsets/a"), Some(body));
         self.ask(
             Method::Patch,
             &format!("{APPS}/statefulsets/s"),

@@ -1,5 +1,5 @@
-//! The sizes that `ReplicaSet`s go through in a rolling update, for a table of replicas, surge, unavailability and ways
-//! to become ready, against a model that is worked out from the documented rules alone: never more than replicas and
+//! The sizes that `ReplicaSet`s go through in a rolling update, for a table of replicas, surge, unavailability, ways
+//! to become ready and the wait to be available, against a model that is worked out from the documented rules alone: never more than replicas and
 //! surge, never fewer available than replicas without the unavailable ones, room is used at once, the new set first,
 //! pods that are not available anyway before those that are.
 
@@ -25,6 +25,8 @@ struct Row {
     ready: Ready,
     /// How many old pods are not ready when the update begins.
     broken: i32,
+    /// `minReadySeconds`.
+    min_ready: i32,
 }
 
 const REPLICAS: [i32; 7] = [1, 2, 3, 4, 5, 8, 10];
@@ -47,7 +49,11 @@ fn rows() -> Vec<Row> {
             for (ready, broken) in
                 [(Ready::AllAtOnce, 0), (Ready::OneByOne, 0), (Ready::Never, 0), (Ready::OneByOne, 2)]
             {
-                rows.push(Row { replicas, surge, unavailable, ready, broken: broken.min(replicas) });
+                let broken = broken.min(replicas);
+                rows.push(Row { replicas, surge, unavailable, ready, broken, min_ready: 0 });
+            }
+            for ready in [Ready::AllAtOnce, Ready::OneByOne] {
+                rows.push(Row { replicas, surge, unavailable, ready, broken: 0, min_ready: 3 });
             }
         }
     }
@@ -146,8 +152,11 @@ fn told(empty: &Lab, row: Row) -> Vec<String> {
     let mut lab = Lab { cluster: empty.cluster.clone() };
     let strategy = json!({"type": "RollingUpdate",
         "rollingUpdate": {"maxSurge": limit(row.surge), "maxUnavailable": limit(row.unavailable)}});
-    lab.create(super::tests::web(row.replicas, strategy));
-    lab.advance(200).pods_ready().advance(200);
+    let mut web = super::tests::web(row.replicas, strategy);
+    web["spec"]["minReadySeconds"] = json!(row.min_ready);
+    let patience = u64::from(row.min_ready.unsigned_abs()) * 1000;
+    lab.create(web);
+    lab.advance(200).pods_ready().advance(200 + patience);
     let pods: Vec<String> = lab.all::<Pod>().iter().map(|p| p.name_str().to_owned()).collect();
     for name in pods.iter().take(usize::try_from(row.broken).unwrap_or(0)) {
         lab.pod_ready(name, false);
@@ -160,6 +169,13 @@ fn told(empty: &Lab, row: Row) -> Vec<String> {
         lab.advance(100);
         holds(&lab, row);
         make_ready(&mut lab, row.ready);
+        if row.min_ready > 0 {
+            // Pods that are ready, but not for long enough, change nothing.
+            let so_far = super::tests::steps(&lab).len();
+            lab.advance(1000);
+            assert_eq!(super::tests::steps(&lab).len(), so_far, "{row:?}");
+            lab.advance(patience - 1000);
+        }
     }
     lab.advance(300);
     super::tests::steps(&lab)[before..].to_vec()
@@ -182,10 +198,14 @@ fn make_ready(lab: &mut Lab, ready: Ready) {
     }
 }
 
-/// Never more than surge allows.
+/// Never more than surge allows, and never fewer available than there may be, or were.
 fn holds(lab: &Lab, row: Row) {
-    let active = lab.all::<Pod>().iter().filter(|p| support::is_active(p)).count() as i32;
-    assert!(active <= Paper::new(row).most, "{row:?}: {active} pods");
+    let (pods, now) = (lab.all::<Pod>(), lab.cluster.now());
+    let active = pods.iter().filter(|p| support::is_active(p));
+    let available = active.clone().filter(|p| support::is_available(p, row.min_ready, now)).count() as i32;
+    let (paper, active) = (Paper::new(row), active.count() as i32);
+    assert!(active <= paper.most, "{row:?}: {active} pods");
+    assert!(available >= paper.least.min(row.replicas - row.broken), "{row:?}: {available} available");
 }
 
 #[test]
