@@ -32,6 +32,9 @@ mod worker;
 #[allow(clippy::needless_pass_by_value)] // `json!` values read best where they are passed
 mod agnhost_tests;
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `json!` values read best where they are passed
+mod probe_tests;
+#[cfg(test)]
 mod tests;
 
 pub use address::{node_ip, pod_cidr};

@@ -17,6 +17,9 @@ use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::sync::Arc;
 
+/// How much of an answer is read.
+const MOST_OF_BODY: usize = 10 << 10;
+
 /// Which probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -214,7 +217,10 @@ fn ask(cluster: &mut Cluster, pod: &Arc<Pod>, spec: &Container, spot: &Spot, slo
         return;
     }
     let result = over_network(cluster, pod, spec, spot, probe);
-    count(cluster, pod, spec, spot, slot, result);
+    if let Ok(Some(body)) = &result {
+        warned(cluster, pod, spot, which, body);
+    }
+    count(cluster, pod, spec, spot, slot, result.map(drop));
 }
 
 /// A probe that could not be asked: it says so, and counts for nothing.
@@ -223,6 +229,14 @@ fn errored(cluster: &mut Cluster, pod: &Arc<Pod>, spot: &Spot, which: Which, why
     let mut cx = Context { cluster, node: spot.node.clone(), name: spot.pod.clone(), pod: pod.clone(), now };
     let text = format!("{} probe errored and resulted in unknown state: {why}", which.title());
     notes::of_container(&mut cx, spot.index, true, "Unhealthy", text);
+}
+
+/// A probe that came to a redirect that it does not follow: it counts as good.
+fn warned(cluster: &mut Cluster, pod: &Arc<Pod>, spot: &Spot, which: Which, body: &str) {
+    let now = cluster.now();
+    let mut cx = Context { cluster, node: spot.node.clone(), name: spot.pod.clone(), pod: pod.clone(), now };
+    let text = format!("{} probe warning: Probe terminated redirects, Response body: {body}", which.title());
+    notes::of_container(&mut cx, spot.index, true, "ProbeWarning", text);
 }
 
 /// Why a probe's port is none.
@@ -257,7 +271,7 @@ fn finish_command(
     }
     let process = body.processes.remove(at);
     let said = match process.sink {
-        Sink::Keep(bytes) => String::from_utf8_lossy(&bytes[..bytes.len().min(10 << 10)]).into_owned(),
+        Sink::Keep(bytes) => String::from_utf8_lossy(&bytes[..bytes.len().min(MOST_OF_BODY)]).into_owned(),
         _ => String::new(),
     };
     match status {
@@ -271,18 +285,19 @@ fn finish_command(
     }
 }
 
-/// HTTP, TCP and gRPC probes.
+/// HTTP, TCP and gRPC probes. A success may come with the body of a redirect that was not followed.
 fn over_network(
     cluster: &mut Cluster,
     pod: &Pod,
     spec: &Container,
     spot: &Spot,
     probe: &Probe,
-) -> Result<(), String> {
+) -> Result<Option<String>, String> {
     if is_component(spec) {
-        return Ok(());
+        return Ok(None);
     }
-    let ip = pod.status.pod_ip.clone().unwrap_or_default();
+    // The sandbox's own: the stored status may not tell it yet.
+    let ip = address(cluster, pod, spot).unwrap_or_default();
     if let Some(get) = &probe.http_get {
         return http_get(cluster, spec, spot, get, &ip, timeout(probe));
     }
@@ -293,7 +308,7 @@ fn over_network(
         let host = socket.host.clone().filter(|h| !h.is_empty()).unwrap_or_else(|| ip.clone());
         let outcome = reach(cluster, spot, &ip, &host, port);
         return match outcome {
-            Outcome::Answered(()) => Ok(()),
+            Outcome::Answered(()) => Ok(None),
             Outcome::Refused => Err(format!("dial tcp {host}:{port}: connect: connection refused")),
             Outcome::TimedOut => Err(format!("dial tcp {host}:{port}: i/o timeout")),
             Outcome::UnknownHost => Err(format!("dial tcp: lookup {host}: no such host")),
@@ -304,7 +319,7 @@ fn over_network(
         if let Some(answer) = http::health(cluster, &spot.pod, (port, grpc.service.as_deref().unwrap_or("")))
         {
             return match answer {
-                Ok("SERVING") => Ok(()),
+                Ok("SERVING") => Ok(None),
                 Ok(status) => Err(format!("service unhealthy (responded with {status:?})")),
                 Err(why) => Err(format!("error: health rpc probe failed: {why}")),
             };
@@ -323,6 +338,11 @@ fn over_network(
 fn is_component(spec: &Container) -> bool {
     let behaviour = images::of(spec.image.as_deref().unwrap_or("")).behaviour;
     matches!(behaviour, Behaviour::System | Behaviour::Coredns)
+}
+
+fn address(cluster: &Cluster, pod: &Pod, spot: &Spot) -> Option<String> {
+    let index = cluster.kubelets.get(&spot.node)?.index;
+    super::status::address_of(index, pod, run_of(cluster, &spot.node, &spot.pod)?)
 }
 
 fn reach(cluster: &mut Cluster, spot: &Spot, ip: &str, host: &str, port: u16) -> Outcome<()> {
@@ -366,7 +386,7 @@ fn http_get(
     get: &HTTPGetAction,
     ip: &str,
     timeout: u64,
-) -> Result<(), String> {
+) -> Result<Option<String>, String> {
     let Some(port) = port_number(spec, &get.port) else { return Err(unknown_port(&get.port)) };
     let host = get.host.clone().filter(|h| !h.is_empty()).unwrap_or_else(|| ip.to_owned());
     let scheme = get.scheme.as_deref().unwrap_or("HTTP").to_ascii_lowercase();
@@ -385,7 +405,7 @@ fn http_get(
     let call =
         HttpCall { method: "GET".to_owned(), host: host.clone(), port, path, headers, body: Vec::new() };
     let outcome = send(cluster, spot, ip, &call);
-    let outcome = follow(cluster, spot, (ip, &host, port), &call, outcome);
+    let outcome = follow(cluster, spot, ip, &call, outcome);
     match outcome {
         Outcome::Answered(reply) if reply.took > timeout => Err(format!(
             "Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -393,7 +413,11 @@ fn http_get(
         Outcome::Answered(_) if scheme == "https" && !speaks_tls(spec, port) => {
             Err(format!("Get \"{url}\": http: server gave HTTP response to HTTPS client"))
         }
-        Outcome::Answered(reply) if (200..400).contains(&reply.status) => Ok(()),
+        Outcome::Answered(reply) if (300..400).contains(&reply.status) => {
+            let shown = &reply.body[..reply.body.len().min(MOST_OF_BODY)];
+            Ok(Some(String::from_utf8_lossy(shown).into_owned()))
+        }
+        Outcome::Answered(reply) if (200..300).contains(&reply.status) => Ok(None),
         Outcome::Answered(reply) => Err(format!("HTTP probe failed with statuscode: {}", reply.status)),
         Outcome::Refused => {
             Err(format!("Get \"{url}\": dial tcp {host}:{port}: connect: connection refused"))
@@ -413,33 +437,32 @@ pub(super) fn send(cluster: &mut Cluster, spot: &Spot, ip: &str, call: &HttpCall
     crate::cluster::network::http(cluster, &from, call)
 }
 
-/// Follows redirects on the same host; one to another host is an answer, and counts as good.
+/// Follows redirects on the same host, to any port; one to another host is an answer.
 fn follow(
     cluster: &mut Cluster,
     spot: &Spot,
-    (ip, host, port): (&str, &str, u16),
+    ip: &str,
     call: &HttpCall,
     first: Outcome<HttpReply>,
 ) -> Outcome<HttpReply> {
-    let mut outcome = first;
+    let (mut outcome, mut port) = (first, call.port);
     for _ in 0..10 {
         let Outcome::Answered(reply) = &outcome else { break };
         let location = reply.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case("location"));
         let Some((_, to)) = location.filter(|_| matches!(reply.status, 301 | 302 | 303 | 307 | 308)) else {
             break;
         };
-        let path = match to.split_once("://") {
-            None => to.clone(),
+        let path;
+        (port, path) = match to.split_once("://") {
+            None => (port, to.clone()),
             Some((_, rest)) => {
                 let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
                 let (name, number) = place.split_once(':').unwrap_or((place, "80"));
-                if name != host || number.parse() != Ok(port) {
-                    break;
-                }
-                format!("/{path}")
+                let Some(number) = number.parse().ok().filter(|_| name == call.host) else { break };
+                (number, format!("/{path}"))
             }
         };
-        let next = HttpCall { path, ..call.clone() };
+        let next = HttpCall { port, path, ..call.clone() };
         outcome = send(cluster, spot, ip, &next);
     }
     outcome

@@ -89,14 +89,19 @@ fn of_pod(cx: &mut Context, pod: &Pod, run: &PodRun) -> PodStatus {
     status
 }
 
+/// A pod's address, once its sandbox has one.
+pub(super) fn address_of(index: u32, pod: &Pod, run: &PodRun) -> Option<String> {
+    if pod.spec.host_network == Some(true) {
+        (run.sandbox == Sandbox::Ready).then(|| address::node_ip(index))
+    } else {
+        (run.address != 0).then(|| address::pod_ip(index, run.address))
+    }
+}
+
 fn addresses(cx: &mut Context, pod: &Pod, run: &PodRun, status: &mut PodStatus) {
     let Some(index) = cx.kubelet().map(|k| k.index) else { return };
     let host = address::node_ip(index);
-    let ip = if pod.spec.host_network == Some(true) {
-        (run.sandbox == Sandbox::Ready).then(|| host.clone())
-    } else {
-        (run.address != 0).then(|| address::pod_ip(index, run.address))
-    };
+    let ip = address_of(index, pod, run);
     status.host_ips = Some(vec![HostIP { ip: host.clone() }]);
     status.host_ip = Some(host);
     let ip = ip.or_else(|| pod.status.pod_ip.clone());

@@ -242,30 +242,6 @@ fn readiness_follows_a_file_and_liveness_restarts() {
 }
 
 #[test]
-fn http_probes_say_what_they_saw() {
-    let mut lab = Lab::new();
-    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25", "ports": [{"containerPort": 80, "name": "web"}],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": "web"}, "periodSeconds": 1},
-        "livenessProbe": {"tcpSocket": {"port": 81}, "periodSeconds": 1, "failureThreshold": 100}}]}));
-    lab.seconds(5);
-    let events = lab.events();
-    assert!(
-        events
-            .iter()
-            .any(|e| e
-                .starts_with("Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 404 (x")),
-        "{events:#?}"
-    );
-    assert!(
-        events.iter().any(|e| e.starts_with(
-            "Unhealthy: Liveness probe failed: dial tcp 10.244.1.2:81: connect: connection refused"
-        )),
-        "{events:#?}"
-    );
-    assert_eq!(lab.line(), "Running false 0 running");
-}
-
-#[test]
 fn exec_changes_what_is_served() {
     let mut lab = Lab::new();
     lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25"}]})).seconds(3);
@@ -650,28 +626,6 @@ fn databases_ask_for_a_password_once() {
     // What is in its volume needs no password.
     lab.pod(mysql(json!([]))).seconds(5);
     assert!(listens(&lab.cluster, &pod, 3306));
-}
-
-#[test]
-fn probes_that_cannot_be_asked_count_for_nothing() {
-    let mut lab = Lab::new();
-    lab.pod(json!({"containers": [{"name": "c", "image": "nginx:1.25",
-        "livenessProbe": {"exec": {"command": ["/bin/nope"]}, "periodSeconds": 1, "failureThreshold": 1},
-        "readinessProbe": {"httpGet": {"port": "web"}, "periodSeconds": 1}}]}));
-    lab.seconds(8);
-    assert_eq!(lab.line(), "Running false 0 running");
-    let events = lab.events();
-    let has = |text: &str| events.iter().any(|e| e.starts_with(text));
-    assert!(
-        has("Unhealthy: Liveness probe errored and resulted in unknown state: rpc error: code = Unknown"),
-        "{events:#?}"
-    );
-    assert!(
-        has(
-            "Unhealthy: Readiness probe errored and resulted in unknown state: strconv.Atoi: parsing \"web\": invalid syntax"
-        ),
-        "{events:#?}"
-    );
 }
 
 #[test]

@@ -186,6 +186,9 @@ fn locate(cluster: &mut Cluster, from: &Point, host: &str, port: u16) -> Outcome
     if let (Point::Pod(pod), "localhost" | "127.0.0.1") = (from, host) {
         return Outcome::Answered(Target::Pod { pod: pod.clone(), port });
     }
+    if let (Point::Node(node), "localhost" | "127.0.0.1") = (from, host) {
+        return services::to_node(cluster, from, node, port);
+    }
     let address = if host.parse::<std::net::Ipv4Addr>().is_ok() {
         host.to_owned()
     } else {

@@ -107,7 +107,7 @@ pub fn node_address(node: &Node) -> Option<&str> {
 }
 
 /// A connection to a node's own address: a node port, a host port, a pod on the host network, the API server.
-fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcome<Target> {
+pub fn to_node(cluster: &mut Cluster, from: &Point, node: &str, port: u16) -> Outcome<Target> {
     if !node_up(cluster, node) {
         return Outcome::TimedOut;
     }
