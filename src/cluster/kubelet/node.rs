@@ -330,7 +330,8 @@ pub(super) fn booted(cluster: &mut Cluster, node: &str) {
 fn after_reboot(run: &mut PodRun, now: SimTime, down: SimTime) {
     run.wake = super::run::NEVER;
     if run.sandbox != Sandbox::Stopped {
-        run.sandbox = Sandbox::Mounting { at: now, tries: 0 };
+        let again = matches!(run.sandbox, Sandbox::Ready | Sandbox::Mounting { again: true, .. });
+        run.sandbox = Sandbox::Mounting { at: now, tries: 0, again };
     }
     run.address = 0;
     run.report_by(now);

@@ -72,6 +72,8 @@ pub enum Sandbox {
         at: SimTime,
         /// Failures so far.
         tries: u32,
+        /// Whether there was a sandbox before.
+        again: bool,
     },
     /// Being made, until then.
     Starting(SimTime),
@@ -326,7 +328,7 @@ impl PodRun {
             uid: Arc::from(pod.metadata.uid.as_deref().unwrap_or("")),
             accepted: now,
             address: 0,
-            sandbox: Sandbox::Mounting { at: now, tries: 0 },
+            sandbox: Sandbox::Mounting { at: now, tries: 0, again: false },
             containers: vec![ContainerRun::default(); container_count(pod)],
             ending: None,
             verdict: None,

@@ -405,6 +405,8 @@ fn a_node_that_fails_and_comes_back() {
     lab.seconds(10);
     assert_eq!(lab.line(), "Running true 1 running");
     assert!(listens(&lab.cluster, &ObjectName::new("default", "p"), 80));
+    let text = "SandboxChanged: Pod sandbox changed, it will be killed and re-created.";
+    assert_eq!(lab.events().iter().filter(|e| *e == text).count(), 1);
 }
 
 #[test]

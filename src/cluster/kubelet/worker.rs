@@ -151,16 +151,21 @@ fn drive(cx: &mut Context, run: &mut PodRun) -> Over {
 
 /// Volumes, then the sandbox with its address.
 fn drive_sandbox(cx: &mut Context, run: &mut PodRun) {
-    if let Sandbox::Mounting { at, tries } = run.sandbox {
+    if let Sandbox::Mounting { at, tries, again } = run.sandbox {
         if at > cx.now {
             return;
         }
         if volumes::mount(cx, run).is_ok() {
+            // A pod that is not to be started again gets no other sandbox.
+            if again && cx.pod.spec.restart_policy.as_deref() != Some("Never") {
+                let text = "Pod sandbox changed, it will be killed and re-created.";
+                notes::of_pod(cx, false, "SandboxChanged", text);
+            }
             let wait = timing::MOUNT + timing::SANDBOX + cx.jitter(timing::RUNTIME_SPREAD);
             run.sandbox = Sandbox::Starting(cx.now + wait);
         } else {
             let wait = timing::MOUNT_BASE.saturating_mul(1 << tries.min(20)).min(timing::MOUNT_MAX);
-            run.sandbox = Sandbox::Mounting { at: cx.now + wait, tries: tries + 1 };
+            run.sandbox = Sandbox::Mounting { at: cx.now + wait, tries: tries + 1, again };
         }
     }
     if let Sandbox::Starting(at) = run.sandbox
