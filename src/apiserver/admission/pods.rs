@@ -2,14 +2,17 @@
 
 use crate::apiserver::{ApiError, ApiServer};
 use crate::object::pod::{TOKEN_PATH, TOKEN_VOLUME_PREFIX};
-use crate::object::{Kind, Object, meta::MetaExt};
-use k8s_openapi::api::core::v1::{ServiceAccount, Toleration};
+use crate::object::{Kind, Object, Pod, meta::MetaExt};
+use k8s_openapi::api::core::v1::{Container, EnvVar, ServiceAccount, Toleration};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use std::sync::Arc;
 
 /// `ServiceAccount`: the account's name, its pull secrets, and the volume with its token.
 pub fn service_account(api: &mut ApiServer, object: &mut Object) -> Result<(), ApiError> {
     let Object::Pod(pod) = object else { return Ok(()) };
+    if pod.annotation("kubernetes.io/config.mirror").is_some() {
+        return mirror(pod);
+    }
     let pod = Arc::make_mut(pod);
     let given = pod.spec.service_account_name.clone().unwrap_or_default();
     let name = if given.is_empty() { "default" } else { given.as_str() };
@@ -44,6 +47,32 @@ pub fn service_account(api: &mut ApiServer, object: &mut Object) -> Result<(), A
     if asked.or(of_account).unwrap_or(true) && !has_token && !mounted_by_hand {
         let name = format!("{TOKEN_VOLUME_PREFIX}{}", api.names.letters(5));
         pod.spec.token_volume = Some(Arc::from(name));
+    }
+    Ok(())
+}
+
+/// A mirror pod stays as its kubelet has it, and may refer to nothing that only the API server has.
+fn mirror(pod: &Pod) -> Result<(), ApiError> {
+    let refuse = |why: &str| Err(ApiError::forbidden(Kind::Pod, pod.name_str(), why));
+    if pod.spec.service_account_name.as_deref().is_some_and(|name| !name.is_empty()) {
+        return refuse("a mirror pod may not reference service accounts");
+    }
+    let volumes = || pod.spec.volumes.iter().flatten();
+    let sources = || volumes().filter_map(|v| v.projected.as_ref()).flat_map(|p| p.sources.iter().flatten());
+    let containers = pod.spec.containers.iter().chain(pod.spec.init_containers.iter().flatten());
+    let in_env = |c: &Container| {
+        let value = |e: &EnvVar| e.value_from.as_ref().is_some_and(|f| f.secret_key_ref.is_some());
+        c.env_from.iter().flatten().any(|e| e.secret_ref.is_some()) || c.env.iter().flatten().any(value)
+    };
+    let has_secrets = pod.spec.image_pull_secrets.iter().flatten().next().is_some()
+        || volumes().any(|v| v.secret.is_some())
+        || sources().any(|s| s.secret.is_some())
+        || containers.into_iter().any(in_env);
+    if has_secrets {
+        return refuse("a mirror pod may not reference secrets");
+    }
+    if pod.spec.token_volume.is_some() || sources().any(|s| s.service_account_token.is_some()) {
+        return refuse("a mirror pod may not use ServiceAccountToken volume projections");
     }
     Ok(())
 }

@@ -442,6 +442,9 @@ fn a_quiet_cluster_has_nothing_due() {
         .map(|p| format!("{} {}", p.name_str(), p.status.phase.as_deref().unwrap_or("")))
         .collect();
     assert!(names.contains(&"kube-apiserver-control-plane Running".to_owned()), "{names:#?}");
+    for mirror in lab.cluster.api.store.all_in::<Pod>("kube-system").filter(|p| statics::is_mirror(p)) {
+        assert_eq!((&mirror.spec.service_account_name, &mirror.spec.token_volume), (&None, &None));
+    }
     let key = ObjectKey::new(Kind::Pod, "kube-system", "kube-scheduler-control-plane");
     let origin = crate::cluster::origin("test", None);
     lab.cluster.api.delete(&key, &DeleteOptions::default(), &origin).unwrap();
